@@ -1,0 +1,61 @@
+"""Values and rules of the audit trail: pure, without threads, files or SQL."""
+
+from __future__ import annotations
+
+if __name__ != "minutebook.domain":
+    # A second copy under the bare name would hold other classes and another registry.
+    raise ImportError(
+        f"imported as {__name__!r}: this folder is the package minutebook.domain; "
+        "run `make install`, then `import minutebook.domain`"
+    )
+
+from minutebook.domain.context import Binding, bind
+from minutebook.domain.entry import Entry, Receipt
+from minutebook.domain.errors import (
+    AuditClosed,
+    AuthenticationFailed,
+    DuplicateEvent,
+    EventDefinitionError,
+    FlushTimeout,
+    IllegalTransition,
+    InvalidCommand,
+    InvalidEvent,
+    LedgerError,
+    MinutebookError,
+    ProjectError,
+    SettingsError,
+    UncommittedEvents,
+    UnknownPlan,
+    ValidationFailed,
+    WorkFailed,
+)
+from minutebook.domain.event import AuditEvent, Outcome, Severity
+from minutebook.domain.plan import Phase, ProcessingState
+
+__all__ = [
+    "AuditClosed",
+    "AuditEvent",
+    "AuthenticationFailed",
+    "Binding",
+    "DuplicateEvent",
+    "Entry",
+    "EventDefinitionError",
+    "FlushTimeout",
+    "IllegalTransition",
+    "InvalidCommand",
+    "InvalidEvent",
+    "LedgerError",
+    "MinutebookError",
+    "Outcome",
+    "Phase",
+    "ProcessingState",
+    "ProjectError",
+    "Receipt",
+    "SettingsError",
+    "Severity",
+    "UncommittedEvents",
+    "UnknownPlan",
+    "ValidationFailed",
+    "WorkFailed",
+    "bind",
+]

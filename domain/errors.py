@@ -1,0 +1,228 @@
+"""Every error that Minutebook raises, grouped by the operation that raises it.
+
+All derive from `MinutebookError`, so that ``except MinutebookError`` is enough for a
+host that treats them alike. Each message says what was wrong and ends in what to do.
+"""
+
+from __future__ import annotations
+
+
+class MinutebookError(Exception):
+    """Root of every error that Minutebook raises."""
+
+
+# -- defining and building events ---------------------------------------------
+
+
+class EventDefinitionError(MinutebookError, TypeError):
+    """An event class is declared wrongly; raised when the class statement runs."""
+
+
+class InvalidEvent(MinutebookError, ValueError):
+    """An event cannot be built or stored as given; nothing was recorded."""
+
+
+class InvalidBinding(MinutebookError, ValueError):
+    """`bind` was given a value that cannot be bound; nothing was bound."""
+
+
+# -- telling events -----------------------------------------------------------
+
+
+class DuplicateEvent(MinutebookError):
+    """The ledger already holds this event id with another type or payload."""
+
+
+class AuditClosed(MinutebookError):
+    """The audit system is closed, or is closing; the event or command was not taken."""
+
+
+class FlushTimeout(MinutebookError, TimeoutError):
+    """Not everything told before the flush was committed in time; it is still queued."""
+
+
+# -- opening and writing the ledger -------------------------------------------
+
+
+class LedgerError(MinutebookError):
+    """Something about the ledger file or its storage; see the subclasses."""
+
+
+class LedgerPathError(LedgerError):
+    """The ledger's path cannot hold a ledger: missing directory, or a directory itself."""
+
+
+class NotALedger(LedgerError):
+    """The file exists but is not a Minutebook ledger; it was left untouched."""
+
+
+class LedgerTooNew(LedgerError):
+    """The ledger was written by a newer Minutebook; it was left untouched."""
+
+
+class LedgerCorrupt(LedgerError):
+    """SQLite reports that the ledger file is damaged; it was left untouched."""
+
+
+class LedgerReadOnly(LedgerError):
+    """The ledger file or its directory may not be written."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger cannot be written at the moment; the batch is kept and retried."""
+
+
+class LedgerBusy(LedgerUnavailable):
+    """Another connection holds SQLite's write lock for longer than the busy timeout."""
+
+
+class LedgerFull(LedgerUnavailable):
+    """The disk is full, or a size limit was reached."""
+
+
+class LedgerInputOutput(LedgerUnavailable):
+    """The operating system reported an I/O error on the ledger's files."""
+
+
+class UncommittedEvents(LedgerError):
+    """Closing ended with events that could not be committed; `count` says how many."""
+
+    def __init__(self, message: str, *, count: int) -> None:
+        super().__init__(message)
+        self.count = count
+        """How many accepted events are not in the ledger."""
+
+
+# -- reading the ledger -------------------------------------------------------
+
+
+class LedgerMissing(LedgerError):
+    """There is no file at the path; a reader never makes one."""
+
+
+class InvalidQuery(MinutebookError, ValueError):
+    """What was asked of the ledger makes no sense, such as a time that is none."""
+
+
+class EntryNotFound(LedgerError, LookupError):
+    """No entry of the ledger has the id or index that was asked for."""
+
+
+class AmbiguousEntry(LedgerError, LookupError):
+    """More than one entry fits the beginning of an id that was asked for."""
+
+
+# -- settings and commands ----------------------------------------------------
+
+
+class SettingsError(MinutebookError, ValueError):
+    """A setting, from a keyword or a ``MINUTEBOOK_*`` variable, has no valid value."""
+
+
+class InvalidCommand(MinutebookError, ValueError):
+    """A request to a service actor has a missing or malformed argument."""
+
+
+class ServiceFailure(MinutebookError):
+    """A service actor met an error that it did not expect; the cause is chained."""
+
+
+# -- sessions -----------------------------------------------------------------
+
+
+class UnknownSession(MinutebookError, LookupError):
+    """No session has this id."""
+
+
+class SessionAlreadyClosed(MinutebookError):
+    """The session was closed before."""
+
+
+class SessionStillOpen(MinutebookError):
+    """The session is open, and only closed ones may be deleted."""
+
+
+# -- authentication -----------------------------------------------------------
+
+
+class AuthenticationFailed(MinutebookError):
+    """The credential was not accepted; the message never says which part was wrong."""
+
+
+class UserExists(MinutebookError):
+    """A user of this name exists already."""
+
+
+class UnknownUser(MinutebookError, LookupError):
+    """No user has this name."""
+
+
+# -- configuration ------------------------------------------------------------
+
+
+class ConfigError(MinutebookError):
+    """The configuration file cannot be read or written."""
+
+
+class UnknownConfigKey(MinutebookError, LookupError):
+    """The configuration has no such key."""
+
+
+# -- plans, sandboxes and projects --------------------------------------------
+
+
+class UnknownPlan(MinutebookError, LookupError):
+    """No plan has this id."""
+
+
+class IllegalTransition(MinutebookError):
+    """The plan's phase does not allow this step; the message names the legal ones."""
+
+
+class ProjectError(MinutebookError):
+    """Something about the project's directory or repository; see the subclasses."""
+
+
+class ProjectMissing(ProjectError, LookupError):
+    """The project's path does not exist or is not a directory."""
+
+
+class NotARepository(ProjectError):
+    """The project's path is not the top of a git work tree with a commit."""
+
+
+class ProjectDirty(ProjectError):
+    """The project has uncommitted changes; it was left as it is."""
+
+
+class MergeConflict(ProjectError):
+    """The plan's changes do not merge into the project; `paths` names the files."""
+
+    def __init__(self, message: str, *, paths: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.paths = paths
+        """Files in conflict, relative to the project."""
+
+
+class ValidationFailed(ProjectError):
+    """A validation command of the plan failed; the project was left as it is."""
+
+
+class ProjectMoved(ProjectError):
+    """The project's branch moved while the plan was being applied; nothing was changed."""
+
+
+class GitError(ProjectError):
+    """A git command failed; the message carries its standard error."""
+
+
+class UnknownSandbox(MinutebookError, LookupError):
+    """No sandbox has this id, or the plan has none."""
+
+
+class WorkFailed(MinutebookError):
+    """The plan's work ended with an error or was stopped."""
+
+
+class UnimportableWork(MinutebookError, ValueError):
+    """The plan's work is a callable that a child process could not import."""

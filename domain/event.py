@@ -1,0 +1,318 @@
+"""The immutable event: its envelope, and the registry of event types.
+
+A host declares one class per type::
+
+    class OrderShipped(AuditEvent, type="order.shipped"):
+        order_id: str
+
+The envelope's names are those that the standards use (CloudEvents, OCSF, ECS; the
+table is in the README). Everything that a class declares itself is its payload.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, get_args
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+from uuid_utils import uuid7
+
+from minutebook.domain import context
+from minutebook.domain.errors import EventDefinitionError, InvalidEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextvars import ContextVar
+
+Outcome = Literal["success", "failure", "denied", "unknown"]
+"""How what is recorded ended."""
+
+Severity = Literal["debug", "info", "warning", "error", "critical"]
+"""How much it asks for an operator's attention."""
+
+_TYPE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+", re.ASCII)
+
+# Names that the ledger gives an entry beside the fields of `AuditEvent`: a payload field
+# of the same name would make "the type" or "the body" of an entry ambiguous.
+_LEDGER_NAMES: Final = frozenset(
+    {
+        "type",
+        "schema_version",
+        "producer",
+        "producer_seq",
+        "recorded_at",
+        "log_index",
+        "hash_version",
+        "leaf_hash",
+        "payload",
+        "body",
+    }
+)
+
+
+def new_id() -> str:
+    """Return a new UUIDv7 as text: ids that sort by time keep the ledger's index cheap."""
+    return str(uuid7())
+
+
+def _as_uuid_text(value: object) -> object:
+    if isinstance(value, str):
+        return str(UUID(value))
+    # uuid_utils.UUID is no subclass of uuid.UUID; both print themselves canonically.
+    return str(value) if type(value).__name__ == "UUID" else value
+
+
+def _checked_traceparent(value: str) -> str:
+    if not context.is_traceparent(value):
+        msg = "a traceparent is 00-<32 hex digits>-<16 hex digits>-<2 hex digits>"
+        raise ValueError(msg)
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        msg = "is empty; leave it out instead"
+        raise ValueError(msg)
+    return value
+
+
+# Not by pydantic's min_length, which refuses lone surrogates.
+_Text = Annotated[str, AfterValidator(_not_empty)]
+
+
+def _bound(variable: ContextVar[str | None]) -> Callable[[], str | None]:
+    # The C method itself: a function around it would triple the cost of the field.
+    return variable.get
+
+
+class AuditEvent(BaseModel):
+    """Something that happened, as told to the audit trail; frozen.
+
+    Subclass it with ``type="dotted.past_tense"`` and declare the payload as fields.
+    Envelope fields are keyword-only; those that are not given are filled from `bind`.
+
+    Class keywords:
+        type: the event type, lower case, dotted; one class per type.
+        schema_version: of the payload, from 1; raise it when the fields change meaning.
+        outcome, severity: what instances have unless they say otherwise.
+        abstract: a base for other event classes, which cannot be told itself.
+
+    Raises:
+        EventDefinitionError: at the class statement, when the declaration is wrong.
+        InvalidEvent: at construction, when a field is wrong, missing or unknown.
+    """
+
+    # defer_build: the catalogue would otherwise add its 25 schemas to the import time.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        defer_build=True,
+    )
+
+    type: ClassVar[str]
+    """The event type of the class."""
+    schema_version: ClassVar[int] = 1
+    """Version of the payload's fields, from 1."""
+    payload_names: ClassVar[tuple[str, ...]] = ()
+    """Names of the fields that the class declares beyond the envelope."""
+
+    id: Annotated[str, BeforeValidator(_as_uuid_text)] = Field(default_factory=new_id)
+    """UUID as text; version 7 unless given. The same id again is the same event."""
+    source: _Text | None = Field(default_factory=_bound(context.source_var))
+    """Which actor of which service speaks; filled in by the system when not given."""
+    occurred_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] = Field(
+        default_factory=partial(datetime.now, UTC)
+    )
+    """When it happened, UTC, microseconds; kept to the end as given."""
+    user_identity: _Text | None = Field(default_factory=_bound(context.user_identity_var))
+    """Who acted."""
+    on_behalf_of: _Text | None = Field(default_factory=_bound(context.on_behalf_of_var))
+    """For whom."""
+    session_id: _Text | None = Field(default_factory=_bound(context.session_id_var))
+    """In which session."""
+    correlation_id: _Text | None = Field(default_factory=_bound(context.correlation_id_var))
+    """What one request has in common."""
+    causation_id: _Text | None = Field(default_factory=_bound(context.causation_id_var))
+    """Id of the event that led to this one."""
+    traceparent: Annotated[str, AfterValidator(_checked_traceparent)] | None = Field(
+        default_factory=_bound(context.traceparent_var)
+    )
+    """W3C Trace Context header."""
+    plan_id: _Text | None = Field(default_factory=_bound(context.plan_id_var))
+    """The plan that it belongs to."""
+    project_names: tuple[str, ...] = ()
+    """The projects that it touches."""
+    outcome: Outcome = "success"
+    """How it ended."""
+    outcome_reason: str | None = None
+    """Why, when it did not succeed."""
+    severity: Severity = "info"
+    """How much it asks for attention."""
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, /, **data: Any) -> None:
+            # BaseModel.__init__ with our own error; the mark below keeps pydantic-core on
+            # its fast path, which a custom __init__ would otherwise leave.
+            try:
+                self.__pydantic_validator__.validate_python(data, self_instance=self)
+            except ValidationError as error:
+                raise InvalidEvent(_explained(type(self), error)) from error
+
+        __init__.__pydantic_base_init__ = True
+
+    def __init_subclass__(
+        cls,
+        *,
+        type: str | None = None,
+        schema_version: int = 1,
+        outcome: str = "success",
+        severity: str = "info",
+        abstract: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        _refuse_reused_names(cls)
+        if abstract:
+            return
+        if type is None:
+            msg = (
+                f"{cls.__name__} names no event type; write"
+                f' class {cls.__name__}(AuditEvent, type="dotted.past_tense").'
+            )
+            raise EventDefinitionError(msg)
+        if not isinstance(type, str) or not _TYPE_NAME.fullmatch(type):
+            msg = (
+                f"{cls.__name__}: {type!r} is no event type; use lower-case words joined"
+                ' by dots, such as "order.shipped".'
+            )
+            raise EventDefinitionError(msg)
+        if not isinstance(schema_version, int) or schema_version < 1:
+            msg = f"{cls.__name__}: schema_version is {schema_version!r}; count it from 1."
+            raise EventDefinitionError(msg)
+        for name, value, allowed in (
+            ("outcome", outcome, get_args(Outcome)),
+            ("severity", severity, get_args(Severity)),
+        ):
+            if value not in allowed:
+                msg = f"{cls.__name__}: {name} {value!r} is unknown; use one of {allowed}."
+                raise EventDefinitionError(msg)
+        _refuse_second_class(type, cls)
+        cls.type = type
+        cls.schema_version = schema_version
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        outcome: str = "success",
+        severity: str = "info",
+        abstract: bool = False,
+        **_: Any,
+    ) -> None:
+        # The fields are complete here but, by defer_build, their validator is not built
+        # yet: the class's own defaults can still be written into them.
+        if cls.model_config.get("frozen") is not True or cls.model_config.get("extra") != "forbid":
+            msg = (
+                f"{cls.__name__} loosens the event's model_config; events are frozen and"
+                " refuse unknown fields: drop `frozen` and `extra` from it."
+            )
+            raise EventDefinitionError(msg)
+        fields = cls.model_fields
+        cls.payload_names = tuple(name for name in fields if name not in ENVELOPE_FIELDS)
+        fields["outcome"].default = outcome
+        fields["severity"].default = severity
+        if not abstract:
+            _registry[cls.type] = cls
+
+
+ENVELOPE_FIELDS: Final = tuple(AuditEvent.model_fields)
+"""Names of the envelope's fields, in stored order."""
+
+_registry: dict[str, type[AuditEvent]] = {}
+
+
+def registered_types() -> Mapping[str, type[AuditEvent]]:
+    """Return the event classes known to this process, by type; read only."""
+    return MappingProxyType(_registry)
+
+
+def _refuse_reused_names(cls: type[AuditEvent]) -> None:
+    declared = set(_own_annotations(cls)) | set(vars(cls))
+    reused = sorted(declared & (_LEDGER_NAMES | set(ENVELOPE_FIELDS)))
+    if reused:
+        msg = (
+            f"{cls.__name__} declares {', '.join(reused)}, which the envelope of every event"
+            " has already; rename the payload field, or give the value when building the event."
+        )
+        raise EventDefinitionError(msg)
+
+
+if sys.version_info >= (3, 14):
+    from annotationlib import Format, get_annotations
+
+    def _own_annotations(cls: type[AuditEvent]) -> Mapping[str, Any]:
+        # By value, a forward reference would raise here, before pydantic can resolve it.
+        return get_annotations(cls, format=Format.FORWARDREF)
+else:
+    from inspect import get_annotations
+
+    def _own_annotations(cls: type[AuditEvent]) -> Mapping[str, Any]:
+        return get_annotations(cls)
+
+
+def _refuse_second_class(event_type: str, cls: type[AuditEvent]) -> None:
+    known = _registry.get(event_type)
+    if known is None:
+        return
+    # Running a notebook cell again defines its class again: that replaces the first.
+    interactive = hasattr(sys, "ps1") and cls.__module__ == "__main__"
+    if interactive and known.__module__ == cls.__module__ and known.__name__ == cls.__name__:
+        return
+    msg = (
+        f'event type "{event_type}" has a class already:'
+        f" {known.__module__}.{known.__qualname__}; give {cls.__name__} another type,"
+        " or tell that class."
+    )
+    raise EventDefinitionError(msg)
+
+
+def _explained(cls: type[AuditEvent], error: ValidationError) -> str:
+    problems = []
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        where = ".".join(map(str, detail["loc"]))
+        kind = detail["type"]
+        if kind == "extra_forbidden":
+            text = f"has no field {where!r}"
+        elif kind == "missing":
+            text = f"needs the field {where!r}"
+        elif kind == "timezone_aware":
+            text = f"{where} has no time zone: use datetime.now(UTC) or add a tzinfo"
+        else:
+            text = f"{where}: {detail['msg']}"
+        problems.append(text)
+    fields = ", ".join(cls.payload_names) or "none"
+    name = getattr(cls, "type", "abstract")
+    return (
+        f"{cls.__name__} ({name}) cannot be built: {'; '.join(problems)}."
+        f" Its own fields are: {fields}. Correct the call; nothing was recorded."
+    )

@@ -1,0 +1,58 @@
+"""What stands in the ledger in the place of an event that cannot be stored.
+
+The substitute takes over the number that the event had in its producer's sequence, so
+that the sequence has no hole and the order stays as told. It depends on nothing but the
+event that it stands for, id and time included: a batch that is retried because nobody
+knows whether its commit reached the disk makes the very same substitute again.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+from uuid import UUID, uuid5
+
+from minutebook.domain.encoding import Encoder, with_producer
+from minutebook.domain.entry import Record, from_microseconds
+from minutebook.domain.events import AuditGap
+
+_NAMESPACE: Final = UUID("6c1f4d3e-5b0a-5c59-9d1c-2f6d3b8a7e10")
+
+
+def substitute(
+    record: Record,
+    encoder: Encoder,
+    *,
+    cause: Literal["repeated", "duplicate_id", "unstorable"],
+    detail: str,
+) -> Record:
+    """Return the record of an ``audit.gap`` that takes the place of another record.
+
+    Args:
+        record: what could not be stored.
+        encoder: the system's.
+        cause: see `AuditGap`.
+        detail: what happened, in words.
+    """
+    gap = AuditGap(
+        id=str(uuid5(_NAMESPACE, f"{record.producer}/{record.producer_seq}")),
+        occurred_at=from_microseconds(record.occurred_at),
+        source=record.source,
+        user_identity=record.user_identity,
+        session_id=record.session_id,
+        correlation_id=record.correlation_id,
+        plan_id=record.plan_id,
+        causation_id=None,
+        on_behalf_of=record.on_behalf_of,
+        traceparent=None,
+        outcome="success" if cause == "repeated" else "failure",
+        severity="info" if cause == "repeated" else "warning",
+        cause=cause,
+        count=1,
+        first_seq=record.producer_seq,
+        last_seq=record.producer_seq,
+        event_id=record.id,
+        event_type=record.type,
+        detail=detail,
+    )
+    head = encoder.encode_head(gap)
+    return Record.of(with_producer(head, record.producer, record.producer_seq))

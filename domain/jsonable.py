@@ -1,0 +1,168 @@
+"""What becomes of values that JSON does not carry: one rule each.
+
+| value | stored as |
+|---|---|
+| set, frozenset | list, sorted |
+| tuple, deque | list |
+| datetime (aware; a naive one is refused) | RFC 3339, UTC, microseconds, ``Z`` |
+| date, time | ISO 8601 |
+| timedelta | ISO 8601 duration |
+| UUID of any library | text |
+| Decimal, path, IP address | text |
+| bytes | standard base64 |
+| Enum | its value |
+| pydantic model, dataclass | object, by field name |
+| mapping | object; keys become text, and may not collide |
+| secret (see `redaction`) | masked |
+| lone surrogate | escaped (see `surrogates`) |
+| integer beyond 64 bits, NaN, infinity, anything else | refused |
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import math
+import os
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
+from pydantic_core import to_jsonable_python
+
+from minutebook.domain.errors import InvalidEvent
+from minutebook.domain.redaction import is_secret
+from minutebook.domain.surrogates import escape
+
+if TYPE_CHECKING:
+    from minutebook.domain.redaction import Redactor
+
+NESTING_MAX = 64
+"""How deep lists and objects may nest; beyond it a value is taken for one that holds itself."""
+
+_INTEGER_MIN = -(2**63)
+_INTEGER_MAX = 2**64 - 1
+
+
+def jsonable(value: Any, where: str, redactor: Redactor, *, depth: int = 0) -> Any:
+    """Return the value with every part turned into what JSON carries.
+
+    Args:
+        value: any Python value.
+        where: its place in the event, such as ``payload.items``; for error messages.
+        redactor: masks what is secret by type or name.
+
+    Raises:
+        InvalidEvent: a part has no rule, or none that keeps its meaning.
+    """
+    if depth > NESTING_MAX:
+        msg = f"{where:.200} nests deeper than {NESTING_MAX} levels; flatten it."
+        raise InvalidEvent(msg)
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, Enum):
+        return jsonable(value.value, where, redactor, depth=depth + 1)
+    if isinstance(value, str):
+        return escape(value)
+    if isinstance(value, int):
+        if _INTEGER_MIN <= value <= _INTEGER_MAX:
+            return int(value)
+        msg = f"{where} is an integer beyond 64 bits; store it as text."
+        raise InvalidEvent(msg)
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return float(value)
+        msg = f"{where} is {value}, which JSON cannot carry; use None or text."
+        raise InvalidEvent(msg)
+    if isinstance(value, Mapping):
+        return _jsonable_members(value.items(), where, redactor, depth)
+    if isinstance(value, list | tuple | deque):
+        return [
+            jsonable(item, f"{where}[{index}]", redactor, depth=depth + 1)
+            for index, item in enumerate(value)
+        ]
+    if isinstance(value, set | frozenset):
+        items = [jsonable(item, f"{where}{{}}", redactor, depth=depth + 1) for item in value]
+        return _in_order(items)
+    if isinstance(value, BaseModel):
+        return _jsonable_members(value.__dict__.items(), where, redactor, depth)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        members = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return _jsonable_members(members, where, redactor, depth)
+    return _jsonable_leaf(value, where, redactor)
+
+
+def _jsonable_leaf(value: Any, where: str, redactor: Redactor) -> Any:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            msg = f"{where} is a naive datetime; give it a time zone, such as datetime.now(UTC)."
+            raise InvalidEvent(msg)
+        return rfc3339(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return to_jsonable_python(value)
+    if isinstance(value, Secret | SecretStr | SecretBytes):
+        return redactor.mask(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, PurePath):
+        return escape(os.fspath(value))
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            msg = f"{where} is {value}, which is no number; use None or text."
+            raise InvalidEvent(msg)
+        return str(value)
+    # uuid_utils.UUID shares no base with uuid.UUID; the name and the text are the same.
+    if type(value).__name__ == "UUID" or isinstance(value, IPv4Address | IPv6Address):
+        return str(value)
+    msg = (
+        f"{where} is a {type(value).__module__}.{type(value).__qualname__}, for which there"
+        " is no rule; store text, numbers, lists, mappings or a pydantic model instead."
+    )
+    raise InvalidEvent(msg)
+
+
+def _jsonable_members(members: Any, where: str, redactor: Redactor, depth: int) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in members:
+        name = key if isinstance(key, str) else _key_text(key, where, redactor)
+        stored = escape(name)
+        if stored in result:
+            msg = f"{where} has two keys that both read {name!r}; make them differ as text."
+            raise InvalidEvent(msg)
+        if is_secret(name, value):
+            result[stored] = redactor.mask(value)
+        else:
+            result[stored] = jsonable(value, f"{where}.{name}", redactor, depth=depth + 1)
+    return result
+
+
+def _key_text(key: Any, where: str, redactor: Redactor) -> str:
+    text = jsonable(key, f"a key of {where}", redactor)
+    if isinstance(text, str):
+        return text
+    if text is None or isinstance(text, int | float):
+        return orjson.dumps(text).decode("ascii")
+    msg = f"{where} has the key {key!r:.80}, which has no text; use a string."
+    raise InvalidEvent(msg)
+
+
+def _in_order(items: list[Any]) -> list[Any]:
+    try:
+        return sorted(items)
+    except TypeError:
+        # Mixed types have no order of their own: any fixed one makes equal sets equal bytes.
+        return sorted(items, key=lambda item: (type(item).__name__, orjson.dumps(item)))
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return an aware datetime as RFC 3339 in UTC, always with six digits of fraction."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,89 @@
+"""The life of a plan, as a transition table.
+
+A plan goes through *phases* (what it is about) and has in each a *processing state* (how
+far that has come)::
+
+    action -> strategize -> execute -> apply -> applied
+       \\           \\           \\         \\
+        `-----------`-----------`---------`--> cancelled | errored | constrained
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from minutebook.domain.errors import IllegalTransition
+
+
+class Phase(StrEnum):
+    """What a plan is about at a time."""
+
+    ACTION = "action"
+    """Created from an action; nothing has been decided."""
+    STRATEGIZE = "strategize"
+    """How to do it is being decided."""
+    EXECUTE = "execute"
+    """Its work runs, or has run, in a sandbox."""
+    APPLY = "apply"
+    """Its changes are being merged, validated and moved into the project."""
+    APPLIED = "applied"
+    """The project has its changes; the end."""
+    CANCELLED = "cancelled"
+    """Stopped by someone; the end."""
+    ERRORED = "errored"
+    """Its work, merge or validation failed; the project is unchanged; the end."""
+    CONSTRAINED = "constrained"
+    """It cannot go on within its limits; the end."""
+
+
+class ProcessingState(StrEnum):
+    """How far a plan has come within its phase."""
+
+    QUEUED = "queued"
+    """Nothing of the phase has begun."""
+    PROCESSING = "processing"
+    """A process of the host works on it."""
+    COMPLETE = "complete"
+    """The phase is done."""
+    FAILED = "failed"
+    """The phase failed."""
+
+
+_ENDS: Final = frozenset({Phase.APPLIED, Phase.CANCELLED, Phase.ERRORED, Phase.CONSTRAINED})
+
+_GIVING_UP: Final = (Phase.CANCELLED, Phase.ERRORED, Phase.CONSTRAINED)
+
+TRANSITIONS: Final[dict[Phase, tuple[Phase, ...]]] = {
+    Phase.ACTION: (Phase.STRATEGIZE, *_GIVING_UP),
+    Phase.STRATEGIZE: (Phase.EXECUTE, *_GIVING_UP),
+    Phase.EXECUTE: (Phase.APPLY, *_GIVING_UP),
+    Phase.APPLY: (Phase.APPLIED, *_GIVING_UP),
+    Phase.APPLIED: (),
+    Phase.CANCELLED: (),
+    Phase.ERRORED: (),
+    Phase.CONSTRAINED: (),
+}
+"""For each phase, those that may follow it."""
+
+
+def is_ended(phase: Phase) -> bool:
+    """Tell whether nothing follows the phase."""
+    return phase in _ENDS
+
+
+def check_transition(plan_id: str, current: Phase, wanted: Phase) -> None:
+    """Refuse a step that the table does not have.
+
+    Raises:
+        IllegalTransition: naming the legal steps.
+    """
+    legal = TRANSITIONS[current]
+    if wanted in legal:
+        return
+    if not legal:
+        hint = "it has ended; create a new plan"
+    else:
+        hint = f"from {current} it may go to {', '.join(legal)}"
+    msg = f"plan {plan_id} is in phase {current} and cannot go to {wanted}: {hint}."
+    raise IllegalTransition(msg)

@@ -1,0 +1,100 @@
+"""Masking of secrets: they never reach the stored bytes, a keyed fingerprint does.
+
+A value is secret by its type (pydantic's ``SecretStr``, ``SecretBytes``, ``Secret``) or by the name
+that it goes by (``password``, ``api_key``, ``github.token``). What is stored instead is
+the text ``[secret hmac-sha256:<16 hex digits>]``: with one key, equal secrets have equal
+fingerprints, so that an auditor sees *that* a credential changed, or that two places share
+one, and cannot try guesses without the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+
+from pydantic import Secret, SecretBytes, SecretStr
+
+from minutebook.domain.errors import SettingsError
+
+KEY_BYTES = 32
+"""Length of a fingerprint key."""
+
+_FINGERPRINT_HEX_DIGITS = 16
+
+# A segment (between dots) that ends in one of these words. "tokens" stands apart: LLM
+# settings count tokens, so a number under such a name is a count (`is_secret`).
+_SECRET_SEGMENT = re.compile(
+    r"(^|[_\-])("
+    r"pass(word|wd|phrase|code)s?|pwd|secrets?|tokens?|credentials?|cookies?|authorization"
+    r"|(api|access|secret|private|signing|encryption|master|client|account|license)_?keys?"
+    r"|(connection_?string|dsn)"
+    r")(_(hash|value|text|plain|old|new|\d+))?$",
+    re.ASCII,
+)
+_CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@lru_cache(maxsize=4096)
+def is_secret_name(name: str) -> bool:
+    """Tell whether values that go by this name are taken for secrets.
+
+    Judges each dotted segment by its last words, in snake_case, kebab-case or camelCase:
+    ``db.password``, ``apiKey`` and ``X-Auth-Token`` are secret, ``password_policy`` and
+    ``token_count`` are not.
+    """
+    return any(
+        _SECRET_SEGMENT.search(_CAMEL_HUMP.sub("_", segment).lower().replace("-", "_"))
+        for segment in name.split(".")
+    )
+
+
+def is_secret(name: str, value: object) -> bool:
+    """Tell whether a value under a name is to be masked.
+
+    Nothing, truth values and empty texts are no secrets; nor is a number under a name
+    that ends in "tokens", which counts them.
+    """
+    if isinstance(value, Secret | SecretStr | SecretBytes):
+        return True
+    if value is None or isinstance(value, bool) or value == "" or not is_secret_name(name):
+        return False
+    return not (isinstance(value, int | float) and name.lower().endswith("tokens"))
+
+
+class Redactor:
+    """Masks secret values, with fingerprints under one key.
+
+    Args:
+        key: 32 random bytes, kept by the host beside its app database, never in a ledger; or
+            what returns them, called when the first secret comes.
+    """
+
+    def __init__(self, key: bytes | Callable[[], bytes]) -> None:
+        self._source = key
+
+    @cached_property
+    def _key(self) -> bytes:
+        key = self._source() if callable(self._source) else self._source
+        if len(key) != KEY_BYTES:
+            msg = f"a fingerprint key has {KEY_BYTES} bytes, not {len(key)}; make a new one."
+            raise SettingsError(msg)
+        return key
+
+    def __repr__(self) -> str:
+        return "Redactor(key=[secret])"
+
+    def mask(self, value: object) -> str:
+        """Return the text that stands for a secret: ``[secret hmac-sha256:<digits>]``.
+
+        The fingerprint is the first 64 bits of HMAC-SHA-256 over the value's UTF-8 text
+        (RFC 2104, truncated as its section 5 allows).
+        """
+        if isinstance(value, Secret | SecretStr | SecretBytes):
+            value = value.get_secret_value()
+        if not isinstance(value, bytes):
+            value = str(value).encode("utf-8", "surrogatepass")
+        digest = hmac.new(self._key, value, hashlib.sha256).hexdigest()
+        return f"[secret hmac-sha256:{digest[:_FINGERPRINT_HEX_DIGITS]}]"
