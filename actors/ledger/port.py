@@ -1,0 +1,44 @@
+"""What the AuditActor asks of a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from minutebook.domain.entry import Receipt
+from minutebook.domain.errors import DuplicateEvent
+
+
+class Ledger(Protocol):
+    """An append-only sequence of entries; used by one thread at a time.
+
+    One suite of contract tests runs on every implementation (tests/contract).
+    """
+
+    def append(self, bodies: Sequence[bytes]) -> list[Receipt | DuplicateEvent]:
+        """Commit a batch as one transaction: all of it, in order, or none.
+
+        Returns only when the batch is durable. Entries get consecutive indexes.
+
+        An id that the ledger has already is not entered again. When the very same bytes
+        are there, the batch is being retried: the existing receipt is returned. When type
+        and payload agree, an ``audit.gap`` takes the place in the producer's sequence and
+        the existing receipt is returned. Otherwise the same, and a `DuplicateEvent` is
+        returned.
+
+        Args:
+            bodies: stored bytes, as `minutebook.domain.encoding.with_producer` returns them.
+
+        Returns:
+            For each body its receipt, or why it was not entered.
+
+        Raises:
+            LedgerUnavailable: nothing was committed, or it is unknown whether; append the
+                same batch again later.
+            LedgerError: of another kind: trying again is of no use before somebody helps.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what the ledger holds; harmless when it was closed before."""
+        ...

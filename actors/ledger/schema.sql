@@ -1,0 +1,72 @@
+-- Version 1 of the ledger. The columns of `entries` and their order are public.
+
+CREATE TABLE entries (
+    log_index      INTEGER PRIMARY KEY,
+    id             TEXT    NOT NULL,
+    type           TEXT    NOT NULL,
+    schema_version INTEGER NOT NULL,
+    source         TEXT    NOT NULL,
+    occurred_at    INTEGER NOT NULL, -- microseconds since the epoch, UTC
+    recorded_at    INTEGER NOT NULL, -- microseconds since the epoch, UTC
+    user_identity  TEXT,
+    on_behalf_of   TEXT,
+    session_id     TEXT,
+    correlation_id TEXT,
+    causation_id   TEXT,
+    traceparent    TEXT,
+    plan_id        TEXT,
+    project_names  TEXT    NOT NULL, -- JSON list of text
+    outcome        TEXT    NOT NULL,
+    outcome_reason TEXT,
+    severity       TEXT    NOT NULL,
+    producer       TEXT    NOT NULL,
+    producer_seq   INTEGER NOT NULL,
+    hash_version   INTEGER NOT NULL,
+    leaf_hash      BLOB    NOT NULL, -- 32 bytes
+    body           BLOB    NOT NULL  -- the stored bytes
+) STRICT;
+
+CREATE UNIQUE INDEX entries_by_id ON entries (id);
+
+-- One index a filter of `minutebook log`; each also orders by log_index, the rowid. The
+-- partial ones cost nothing for entries that lack the field.
+CREATE INDEX entries_by_type ON entries (type);
+CREATE INDEX entries_by_time ON entries (occurred_at);
+CREATE INDEX entries_by_user ON entries (user_identity) WHERE user_identity IS NOT NULL;
+CREATE INDEX entries_by_session ON entries (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX entries_by_correlation ON entries (correlation_id) WHERE correlation_id IS NOT NULL;
+CREATE INDEX entries_by_plan ON entries (plan_id) WHERE plan_id IS NOT NULL;
+CREATE INDEX entries_by_trouble ON entries (outcome) WHERE outcome <> 'success';
+
+CREATE TABLE ledger (
+    ledger_id  TEXT    NOT NULL, -- 32 hexadecimal digits, drawn when the file was made
+    created_at INTEGER NOT NULL  -- microseconds since the epoch, UTC
+) STRICT;
+
+CREATE TRIGGER entries_are_never_changed BEFORE UPDATE ON entries
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append only: entries are never changed');
+END;
+
+CREATE TRIGGER entries_are_never_deleted BEFORE DELETE ON entries
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append only: entries are never deleted');
+END;
+
+-- INSERT OR REPLACE deletes the row in its way without firing the trigger above.
+CREATE TRIGGER entries_only_grow BEFORE INSERT ON entries
+WHEN NEW.log_index IS NOT (SELECT coalesce(max(log_index), -1) + 1 FROM entries)
+    OR EXISTS (SELECT 1 FROM entries WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append only: this index or id is taken');
+END;
+
+CREATE TRIGGER ledger_is_never_changed BEFORE UPDATE ON ledger
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append only: its identity is never changed');
+END;
+
+CREATE TRIGGER ledger_is_never_deleted BEFORE DELETE ON ledger
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append only: its identity is never deleted');
+END;
