@@ -1,0 +1,213 @@
+"""From a sandbox to the project: commit, merge in a scratch work tree, advance.
+
+`merge_in_scratch` yields both commits; the changeset between them and the validation commands
+belong inside its `with`, in its `path`, and `advance_project` after it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from minutebook.actors.git.command import (
+    MINUTEBOOK,
+    Author,
+    GitOutput,
+    git_error,
+    run_git,
+    split_names,
+)
+from minutebook.actors.git.repository import (
+    Project,
+    ensure_clean,
+    inspect_project,
+    resolve_commit,
+)
+from minutebook.actors.git.worktree import BRANCH_PREFIX, remove_worktree
+from minutebook.domain.errors import (
+    GitError,
+    MergeConflict,
+    ProjectDirty,
+    ProjectError,
+    ProjectMoved,
+)
+
+CONFLICT_NAMES_MAX = 5
+"""How many files the message of `MergeConflict` names; its `paths` has them all."""
+
+# Said on the command line, for branch.<name>.mergeOptions may say the opposite.
+_PLAIN_MERGE = (
+    *("--commit", "--no-squash", "--no-verify-signatures", "--no-autostash"),
+    *("--no-stat", "--quiet"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchMerge:
+    """A merge that the project does not have yet."""
+
+    path: Path
+    """The scratch work tree, where `after` is checked out."""
+
+    before: str
+    """The project's commit that was merged into."""
+
+    after: str
+    """The merged commit: `before` is its ancestor, or the same."""
+
+
+def commit_sandbox(
+    sandbox_path: str | os.PathLike[str], message: str, author: Author = MINUTEBOOK
+) -> str:
+    """Commit everything in the sandbox that git does not ignore, on the sandbox's branch.
+
+    Returns the branch's commit, which is the one before when nothing changed. What the work
+    has committed by itself stays. Raises `GitError` when the work left the branch, left a
+    merge with conflicts, or left a repository inside (its files would not be in the commit).
+    """
+    reference = run_git(sandbox_path, "symbolic-ref", "--quiet", "HEAD", check=False).line
+    if not reference.startswith(f"refs/heads/{BRANCH_PREFIX}"):
+        raise GitError(
+            f"The work left the sandbox {os.fspath(sandbox_path)!r} on {reference or 'no branch'!r}"
+            "; let it stay on the branch that it was given."
+        )
+    unmerged = _unmerged(sandbox_path)
+    if unmerged:
+        raise GitError(
+            f"The work left a merge with conflicts in {unmerged[0]!r}; let it finish its merges."
+        )
+    head = resolve_commit(sandbox_path, "HEAD")
+    run_git(sandbox_path, "add", "--all")
+    _refuse_submodule_changes(sandbox_path, head)
+    tree = run_git(sandbox_path, "write-tree").line
+    if tree == run_git(sandbox_path, "rev-parse", "--verify", f"{head}^{{tree}}").line:
+        return head
+    text = (message.strip() or "Work of a plan") + "\n"
+    commit = run_git(
+        sandbox_path,
+        *("commit-tree", tree, "-p", head, "-F", "-"),
+        input=text.encode("utf-8", "replace"),
+        author=author,
+    ).line
+    run_git(sandbox_path, "update-ref", "-m", "minutebook: commit work", "HEAD", commit, head)
+    return commit
+
+
+@contextmanager
+def merge_in_scratch(
+    project: Project,
+    branch: str,
+    scratch_dir: str | os.PathLike[str],
+    author: Author = MINUTEBOOK,
+) -> Iterator[ScratchMerge]:
+    """Merge `branch` into the project's HEAD commit, in a detached work tree at `scratch_dir`.
+
+    Neither the project's files nor its branches change. A branch that only adds to HEAD is
+    taken as it is; otherwise a merge commit is made. The scratch work tree is there inside
+    the `with` and removed after it, whatever happens; one left by a crash is replaced. The
+    commit outlives it long enough to be advanced to. Raises `MergeConflict` or `GitError`.
+    """
+    before = resolve_commit(project.path, "HEAD")
+    tip = resolve_commit(project.path, f"refs/heads/{branch}")
+    scratch = Path(os.path.abspath(scratch_dir))
+    remove_worktree(project.path, scratch)
+    try:
+        run_git(project.path, "worktree", "add", "--detach", str(scratch), before)
+        _merge(scratch, tip, branch, author)
+        after = resolve_commit(scratch, "HEAD")
+        yield ScratchMerge(path=scratch, before=before, after=after)
+    finally:
+        remove_worktree(project.path, scratch)
+
+
+def advance_project(project: Project, before: str, after: str) -> None:
+    """Move the project's HEAD, its branch and its files from `before` to `after`.
+
+    First checks again that the project is clean (`ProjectDirty`) and still at `before` on
+    the branch that it was on when inspected (`ProjectMoved`). Files that git ignores are not
+    overwritten: if `after` brings a file of that name, `ProjectDirty` is raised. On any of
+    these errors the project is as it was. Already at `after`: nothing is done.
+    """
+    now = inspect_project(project.path)
+    if now.branch != project.branch or now.head not in (before, after):
+        raise ProjectMoved(
+            f"{str(project.path)!r} was at {before[:12]} on {_place(project.branch)} and is now "
+            f"at {now.head[:12]} on {_place(now.branch)}; apply the plan again."
+        )
+    ensure_clean(project.path)
+    if now.head == after:
+        return
+    output = run_git(
+        project.path,
+        *("merge", "--ff-only", "--no-overwrite-ignore"),
+        *_PLAIN_MERGE,
+        after,
+        check=False,
+    )
+    if inspect_project(project.path).head != after:
+        raise _not_advanced(project, before, output)
+
+
+def _place(branch: str | None) -> str:
+    return "a detached HEAD" if branch is None else repr(branch)
+
+
+def _not_advanced(project: Project, before: str, output: GitOutput) -> ProjectError:
+    if "would be overwritten" in output.stderr or "would lose" in output.stderr:
+        return ProjectDirty(
+            f"{str(project.path)!r} has files of its own in the way: {output.stderr.strip()}\n"
+            "Move them away, then apply the plan again."
+        )
+    if inspect_project(project.path).head != before:
+        return ProjectMoved(
+            f"{str(project.path)!r} moved while the plan was being applied; apply it again."
+        )
+    return git_error(project.path, "merge", output)
+
+
+def _merge(scratch: Path, tip: str, branch: str, author: Author) -> None:
+    output = run_git(
+        scratch,
+        *("merge", "--ff", "--no-edit", "--no-log"),
+        *_PLAIN_MERGE,
+        *("-m", f"Merge branch '{branch}'", tip),
+        check=False,
+        author=author,
+    )
+    if output.exit_code == 0:
+        return
+    paths = _unmerged(scratch)
+    if not paths:
+        raise git_error(scratch, "merge", output)
+    shown = ", ".join(repr(path) for path in paths[:CONFLICT_NAMES_MAX])
+    more = len(paths) - CONFLICT_NAMES_MAX
+    raise MergeConflict(
+        f"The plan's changes conflict with the project's in {shown}"
+        f"{f' and {more} more' if more > 0 else ''}; make a new plan from the project as it "
+        "is now.",
+        paths=paths,
+    )
+
+
+def _unmerged(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    listing = run_git(path, "ls-files", "--unmerged", "-z")
+    # "<mode> <id> <stage>\t<name>", up to three stages of each name
+    entries = split_names(listing.stdout)
+    return tuple(dict.fromkeys(entry.partition("\t")[2] for entry in entries))
+
+
+def _refuse_submodule_changes(path: str | os.PathLike[str], head: str) -> None:
+    # Such a commit exists only below the sandbox, and would go with it.
+    options = ("--cached", "--no-renames", "--raw", "-z", "--ignore-submodules=none")
+    listing = run_git(path, "diff-index", *options, head)
+    fields = split_names(listing.stdout)
+    for record, name in zip(fields[::2], fields[1::2], strict=True):
+        if record.split(" ")[1] == "160000":
+            run_git(path, "reset", "--quiet", head)
+            raise GitError(
+                f"{name!r} in the sandbox is a repository of its own (or a submodule at another "
+                "commit), whose files would be lost; remove its .git or leave it unchanged."
+            )
