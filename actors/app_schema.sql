@@ -1,0 +1,65 @@
+-- Version 1 of the app database: what the service actors know. Times are microseconds
+-- since the epoch, UTC.
+
+CREATE TABLE sessions (
+    session_id    TEXT    PRIMARY KEY,
+    actor_name    TEXT    NOT NULL,
+    user_identity TEXT,
+    client        TEXT,
+    created_at    INTEGER NOT NULL,
+    closed_at     INTEGER,
+    close_reason  TEXT
+) STRICT;
+
+CREATE TABLE users (
+    name            TEXT    PRIMARY KEY,
+    password_hash   TEXT    NOT NULL, -- argon2id, PHC string format
+    failed_attempts INTEGER NOT NULL DEFAULT 0,
+    created_at      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE tokens (
+    token_id        TEXT    PRIMARY KEY,
+    user_name       TEXT    NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    label           TEXT    NOT NULL,
+    digest          BLOB    NOT NULL UNIQUE, -- SHA-256 of the secret
+    created_at      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE config_secrets ( -- where somebody said whether a setting is secret
+    key    TEXT    PRIMARY KEY,
+    secret INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE plans (
+    plan_id          TEXT    PRIMARY KEY,
+    action           TEXT    NOT NULL,
+    project_path     TEXT    NOT NULL,
+    project_name     TEXT    NOT NULL,
+    phase            TEXT    NOT NULL,
+    processing_state TEXT    NOT NULL,
+    strategy         TEXT,
+    error            TEXT,
+    tool_name        TEXT,
+    last_step        TEXT,
+    steps_done       INTEGER NOT NULL DEFAULT 0,
+    steps_total      INTEGER,
+    changeset_id     TEXT,
+    created_by       TEXT,
+    created_at       INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE sandboxes (
+    sandbox_id   TEXT    PRIMARY KEY,
+    plan_id      TEXT    NOT NULL,
+    project_path TEXT    NOT NULL,
+    kind         TEXT    NOT NULL,
+    path         TEXT    NOT NULL,
+    branch       TEXT    NOT NULL,
+    "commit"     TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    released_at  INTEGER
+) STRICT;
+
+CREATE INDEX sandboxes_by_plan ON sandboxes (plan_id);

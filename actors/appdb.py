@@ -1,0 +1,116 @@
+"""The app database: what the service actors know, in one SQLite file beside the ledger.
+
+It belongs to all processes of the host. Each actor has a connection of its own; every
+change is one short transaction.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from minutebook.domain.entry import from_microseconds
+from minutebook.domain.errors import ServiceFailure
+from minutebook.domain.surrogates import escape, unescape
+
+SCHEMA_VERSION: Final = 1
+"""SQLite ``user_version`` of the app databases that this code writes."""
+
+BUSY_TIMEOUT_MS: Final = 10_000
+"""How long a statement waits for another actor's or process's transaction."""
+
+
+class AppDatabase:
+    """One actor's connection, used by that actor's thread only.
+
+    Args:
+        path: the file; made, with mode 0600, when missing.
+
+    Raises:
+        ServiceFailure: it cannot be opened, or is newer than this code.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._connection = apsw.Connection(str(path))
+            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            self._connection.pragma("journal_mode", "wal")
+            self._connection.pragma("foreign_keys", True)
+            self._create_tables()
+        except (apsw.Error, OSError) as error:
+            msg = (
+                f"app database {path}: {error}; check that it is a Minutebook file on a disk"
+                " with room, or move it away to begin anew."
+            )
+            raise ServiceFailure(msg) from error
+
+    def _create_tables(self) -> None:
+        with self.transaction():
+            version = self._connection.pragma("user_version")
+            if version > SCHEMA_VERSION:
+                msg = (
+                    f"app database {self.path} has schema version {version}, and this Minutebook"
+                    f" knows {SCHEMA_VERSION}; upgrade Minutebook."
+                )
+                raise ServiceFailure(msg)
+            if version == 0:
+                schema = files("minutebook.actors").joinpath("app_schema.sql")
+                self._connection.execute(schema.read_text(encoding="utf-8"))
+                self._connection.pragma("user_version", SCHEMA_VERSION)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the block does, or none of it; takes the write lock at once."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run a statement that returns nothing, in a transaction of its own outside one."""
+        self._connection.execute(sql, _bindable(parameters))
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any] | None:
+        """Return the first row by column name, or ``None``."""
+        return next(iter(self.rows(sql, parameters)), None)
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Return all rows by column name; columns named ``*_at`` as datetimes in UTC."""
+        cursor = self._connection.execute(sql, _bindable(parameters))
+        result = []
+        for row in cursor:
+            names = [name for name, _ in cursor.get_description()]
+            result.append(
+                {name: _value(name, value) for name, value in zip(names, row, strict=True)}
+            )
+        return result
+
+    def close(self) -> None:
+        """Close the connection; harmless when it was closed before."""
+        self._connection.close()
+
+
+def _bindable(parameters: Sequence[Any]) -> tuple[Any, ...]:
+    # Paths that are not UTF-8 have lone surrogates, which SQLite's text cannot hold.
+    return tuple(escape(value) if isinstance(value, str) else value for value in parameters)
+
+
+def _value(name: str, value: Any) -> datetime | Any:
+    if isinstance(value, str):
+        return unescape(value)
+    if name.endswith("_at") and value is not None:
+        return from_microseconds(value)
+    return value

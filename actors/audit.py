@@ -1,0 +1,196 @@
+"""AuditActor: numbers what is told, and commits it in batches; nothing else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from pykka import ThreadingActor, ThreadingFuture
+
+from minutebook.actors.health import Vitals
+from minutebook.actors.inbox import AuditInbox, Barrier, Batch, Told
+from minutebook.actors.ledger.port import Ledger
+from minutebook.domain.encoding import Encoder, with_producer
+from minutebook.domain.entry import Receipt, Record
+from minutebook.domain.errors import (
+    LedgerError,
+    LedgerUnavailable,
+    MinutebookError,
+    ServiceFailure,
+)
+from minutebook.domain.events import AuditSystemClosed
+from minutebook.domain.gap import substitute
+
+logger = logging.getLogger("minutebook.audit")
+
+RETRY_DELAY_S_MIN: Final = 0.02
+"""Wait before a failed batch is tried for the second time; it doubles from there."""
+
+RETRY_DELAY_S_MAX: Final = 2.0
+"""Longest wait between two tries."""
+
+
+class _GivenUp(Exception):
+    """The system is closing and its time for reaching the ledger has run out."""
+
+
+class AuditActor(ThreadingActor):
+    """Drains its inbox into the ledger, one transaction a batch, on its own thread.
+
+    It survives whatever an event or the ledger does: a failing ledger keeps the batch and
+    is tried again for ever, with back-off, and an event that cannot be stored costs none
+    of its batch-mates.
+
+    Args:
+        ledger: owned by the actor from here on, and closed by it.
+        encoder: the system's.
+        vitals: where it notes how it is; names the producer. The actor numbers the events in
+            the order of the inbox, which makes a hole or a repetition in the numbers
+            impossible.
+        source: the envelope's ``source`` of the actor's own events.
+        batch_max: most events of a transaction.
+    """
+
+    use_daemon_thread = True
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        encoder: Encoder,
+        vitals: Vitals,
+        *,
+        source: str = "app/audit",
+        batch_max: int = 512,
+    ) -> None:
+        super().__init__()
+        inbox: Any = self.actor_inbox
+        inbox.batch_max = batch_max
+        self._ledger = ledger
+        self._encoder = encoder
+        self._vitals = vitals
+        self._source = source
+        self._next_seq = 0
+        self._opened = time.monotonic()
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        return AuditInbox()
+
+    def on_receive(self, message: Any) -> None:
+        """Commit a `Batch` and answer those who wait for it."""
+        assert isinstance(message, Batch), message
+        bodies: list[bytes] = []
+        waiting: list[tuple[int, ThreadingFuture[Any]]] = []
+        barriers: list[ThreadingFuture[None]] = []
+        for item in message.items:
+            if isinstance(item, Barrier):
+                barriers.append(item.reply)
+                continue
+            if isinstance(item, Told):
+                waiting.append((len(bodies), item.reply))
+            head = item.head if isinstance(item, Told) else item
+            bodies.append(self._numbered(head))
+        try:
+            outcomes = self._commit(bodies)
+        except _GivenUp:
+            lost = LedgerUnavailable(
+                f"ledger {self._vitals.ledger}: the system was closed before it could be"
+                " reached; the event is not recorded: tell it again to the next system."
+            )
+            for future in (*(future for _, future in waiting), *barriers):
+                _fail(future, lost)
+            return
+        for place, future in waiting:
+            outcome = outcomes[place]
+            if isinstance(outcome, Receipt):
+                future.set(outcome)
+            else:
+                _fail(future, outcome)
+        for barrier in barriers:
+            barrier.set(None)
+
+    def on_stop(self) -> None:
+        """Record the end, and close the ledger."""
+        closed = AuditSystemClosed(
+            source=self._source,
+            events_told=self._next_seq + 1,
+            duration_s=round(time.monotonic() - self._opened, 6),
+        )
+        ledger = self._vitals.ledger
+        try:
+            self._append([self._numbered(self._encoder.encode_head(closed))])
+        except _GivenUp:
+            logger.error("ledger %s: closed without its audit.closed entry", ledger)
+        try:
+            self._ledger.close()
+        except LedgerError:
+            logger.exception("ledger %s: could not be closed in order", ledger)
+        self._vitals.stopped = True
+
+    def _numbered(self, head: bytes) -> bytes:
+        body = with_producer(head, self._vitals.producer, self._next_seq)
+        self._next_seq += 1
+        return body
+
+    def _commit(self, bodies: list[bytes]) -> Sequence[Receipt | MinutebookError]:
+        if not bodies:
+            return []
+        self._vitals.note_batch(len(bodies))
+        try:
+            outcomes = self._append(bodies)
+        except _GivenUp:
+            self._vitals.note_dropped()
+            raise
+        receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
+        self._vitals.note_outcomes(receipts, rejected=len(outcomes) - len(receipts))
+        return outcomes
+
+    def _append(self, bodies: list[bytes]) -> Sequence[Receipt | MinutebookError]:
+        try:
+            return self._with_retries(lambda: self._ledger.append(bodies))
+        except _GivenUp:
+            raise
+        # BaseException: a panic in one of the libraries written in Rust is none of Exception,
+        # and pykka would answer it by stopping every actor of the process.
+        except BaseException as error:
+            if len(bodies) > 1:
+                return [outcome for body in bodies for outcome in self._append([body])]
+            logger.exception("ledger %s: an event could not be stored", self._vitals.ledger)
+            return [self._stand_in(bodies[0], error)]
+
+    def _stand_in(self, body: bytes, error: BaseException) -> MinutebookError:
+        detail = f"{type(error).__name__}: {error}"
+        try:
+            gap = substitute(Record.of(body), self._encoder, cause="unstorable", detail=detail)
+            self._with_retries(lambda: self._ledger.append([gap.body]))
+        except _GivenUp:
+            raise
+        except BaseException:
+            logger.exception("ledger %s: not even a gap could be stored", self._vitals.ledger)
+        return ServiceFailure(
+            f"the ledger could not store the event ({detail}); an audit.gap stands in its"
+            " place: look at the log of minutebook.audit."
+        )
+
+    def _with_retries(
+        self, append: Callable[[], Sequence[Receipt | MinutebookError]]
+    ) -> Sequence[Receipt | MinutebookError]:
+        delay_s = RETRY_DELAY_S_MIN
+        # Once given up, no further try: a busy file would take its whole timeout each time.
+        while not self._vitals.give_up.is_set():
+            try:
+                outcomes = append()
+            except LedgerError as error:
+                self._vitals.note_trouble(error)
+                self._vitals.give_up.wait(delay_s)
+                delay_s = min(delay_s * 2, RETRY_DELAY_S_MAX)
+            else:
+                self._vitals.note_recovery()
+                return outcomes
+        raise _GivenUp
+
+
+def _fail(future: ThreadingFuture[Any], error: MinutebookError) -> None:
+    future.set_exception((type(error), error, error.__traceback__))

@@ -1,0 +1,142 @@
+"""What all service actors have in common: commands, identity, and what failure means."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
+
+from pykka import Future, ThreadingActor, ThreadingFuture
+
+from minutebook.actors.inbox import Inbox
+from minutebook.domain.commands import Command
+from minutebook.domain.context import Binding
+from minutebook.domain.errors import MinutebookError, ServiceFailure
+from minutebook.domain.event import AuditEvent
+
+logger = logging.getLogger("minutebook.actors")
+
+Ask = Callable[[Command], Future[Any]]
+"""How one actor asks another without knowing it: the system passes these in."""
+
+Tell = Callable[[AuditEvent], None]
+"""How an actor tells the trail: `minutebook.actors.teller.Teller.tell`."""
+
+ASK_TIMEOUT_S: Final = 60.0
+"""How long an actor waits for another one's answer."""
+
+
+class Request(NamedTuple):
+    """A command on its way to an actor."""
+
+    command: Command
+    """What to do."""
+    binding: Binding
+    """Who asked, in which request: bound again around the handling."""
+    reply: ThreadingFuture[Any]
+    """Gets the result, or the error."""
+
+
+class Later:
+    """What a handler returns when the answer comes later, through the request's future."""
+
+
+LATER: Final = Later()
+
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+
+
+def handles(command: type[Command]) -> Callable[[_Handler], _Handler]:
+    """Mark the method of a `ServiceActor` that handles a command."""
+
+    def mark(method: _Handler) -> _Handler:
+        method.handled_command = command  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class ServiceActor(ThreadingActor):
+    """Handles one command at a time, as whoever sent it.
+
+    An error of a handler goes to the caller, as one of ours, and never ends the actor.
+
+    Args:
+        service: the host's name, first part of the ``source`` of what the actor tells.
+    """
+
+    use_daemon_thread = True
+
+    name: ClassVar[str]
+    """Last part of the ``source``, such as ``sessions``."""
+    handlers: ClassVar[dict[type[Command], str]]
+    """Method for each command."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self.source = f"{service}/{self.name}"
+        self.request: Request
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.handlers = {
+            method.handled_command: attribute
+            for attribute, method in vars(cls).items()
+            if hasattr(method, "handled_command")
+        }
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        return Inbox()
+
+    def on_receive(self, message: Any) -> None:
+        """Handle a `Request` and answer it."""
+        assert isinstance(message, Request), message
+        self.request = message
+        handler = getattr(self, self.handlers[type(message.command)])
+        with message.binding.restored(source=self.source):
+            answer(message.reply, lambda: handler(message.command))
+
+
+def answer(reply: ThreadingFuture[Any], work: Callable[[], Any]) -> None:
+    """Run some work and give its result, or its error, to a future.
+
+    Errors that are not ours become `ServiceFailure`, with the cause chained. BaseException
+    too: a panic of a Rust library would make pykka stop every actor of the process.
+    """
+    try:
+        result = work()
+    except MinutebookError as error:
+        reply.set_exception((type(error), error, error.__traceback__))
+    except BaseException as error:
+        logger.exception("a command failed unexpectedly")
+        failure = ServiceFailure(
+            f"the command failed unexpectedly ({type(error).__name__}: {error}); look at the"
+            " log of minutebook.actors, and report it as a bug when it is one."
+        )
+        failure.__cause__ = error
+        reply.set_exception((type(failure), failure, failure.__traceback__))
+    else:
+        if result is not LATER:
+            reply.set(result)
+
+
+class Service:
+    """The caller's side of a service actor.
+
+    Args:
+        inbox: the actor's.
+    """
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def ask(self, command: Command) -> Future[Any]:
+        """Send a command along with what the caller has bound.
+
+        Raises:
+            AuditClosed: the system is closed; nothing was done.
+        """
+        reply: ThreadingFuture[Any] = ThreadingFuture()
+        self._inbox.deliver(Request(command, Binding.current(), reply))
+        return reply

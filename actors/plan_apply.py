@@ -1,0 +1,167 @@
+"""PlanApplyActor: runs plans' work in sandboxes, and merges what it left into projects."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pykka import Future
+
+from minutebook.actors.base import (
+    ASK_TIMEOUT_S,
+    LATER,
+    Ask,
+    Later,
+    Service,
+    ServiceActor,
+    Tell,
+    answer,
+    handles,
+)
+from minutebook.actors.git.repository import ensure_clean
+from minutebook.actors.plan_merge import PlanMerge
+from minutebook.actors.plan_work import CANCELLED, CLOSED, PlanWork
+from minutebook.actors.work.spec import WorkSpec, describe_work
+from minutebook.domain.commands import ApplyPlan, BeginPhase, ExecutePlan, GetPlan, StopWork
+from minutebook.domain.plan import Phase, check_transition
+from minutebook.domain.state import Applied, Execution, Plan, StoppedWork
+
+
+class PlanApplyActor(ServiceActor):
+    """Begins each execution and apply, and leaves it to a thread of its own.
+
+    Args:
+        service: the host's name.
+        tell: takes the events.
+        ask_plans, ask_sandboxes: the other actors.
+        directory: where sandboxes and scratch work trees are made.
+    """
+
+    name = "apply"
+
+    def __init__(
+        self, service: str, tell: Tell, ask_plans: Ask, ask_sandboxes: Ask, directory: Path
+    ) -> None:
+        super().__init__(service)
+        self._tell = tell
+        self._ask_plans = ask_plans
+        self._ask_sandboxes = ask_sandboxes
+        self._directory = directory
+        self._works: dict[str, PlanWork] = {}
+        self._threads: set[threading.Thread] = set()
+        self._turns: dict[str, threading.Lock] = {}
+
+    def on_stop(self) -> None:
+        """Stop what runs; its plans end as errored."""
+        for work in list(self._works.values()):
+            work.stop(CLOSED)
+        for thread in list(self._threads):
+            thread.join(ASK_TIMEOUT_S)
+
+    @handles(ExecutePlan)
+    def execute(self, command: ExecutePlan) -> Later:
+        """Run a plan's work; answered when it has ended."""
+        spec: WorkSpec = command.work
+        plan = self._begin(command.plan_id, Phase.EXECUTE, spec.label)
+        work = PlanWork(plan, spec, self._ask_plans, self._ask_sandboxes)
+        self._works[plan.plan_id] = work
+        self._leave(plan, work.run)
+        return LATER
+
+    @handles(ApplyPlan)
+    def apply(self, command: ApplyPlan) -> Later:
+        """Apply a plan's changes; answered when that has ended."""
+        plan: Plan = self._ask_plans(GetPlan(plan_id=command.plan_id)).get(timeout=ASK_TIMEOUT_S)
+        check_transition(plan.plan_id, plan.phase, Phase.APPLY)
+        # Before the plan enters the phase: a dirty project can be cleaned and applied to then.
+        ensure_clean(plan.project_path)
+        plan = self._begin(command.plan_id, Phase.APPLY, None)
+        merge = PlanMerge(
+            plan,
+            command,
+            self._directory,
+            turn=self._turns.setdefault(plan.project_path, threading.Lock()),
+            tell=self._tell,
+            ask_plans=self._ask_plans,
+            ask_sandboxes=self._ask_sandboxes,
+        )
+        self._leave(plan, merge.run)
+        return LATER
+
+    @handles(StopWork)
+    def stop_work(self, command: StopWork) -> StoppedWork:
+        """End a plan's work."""
+        work = self._works.get(command.plan_id)
+        return StoppedWork() if work is None else work.stop(CANCELLED)
+
+    def _begin(self, plan_id: str, phase: Phase, tool_name: str | None) -> Plan:
+        begin = BeginPhase(plan_id=plan_id, phase=phase, tool_name=tool_name)
+        plan: Plan = self._ask_plans(begin).get(timeout=ASK_TIMEOUT_S)
+        return plan
+
+    def _leave(self, plan: Plan, run: Callable[[], Any]) -> None:
+        """Run something of a plan on a thread of its own, as whoever asked for it."""
+        request = self.request
+
+        def finish() -> None:
+            with request.binding._replace(plan_id=plan.plan_id).restored(source=self.source):
+                try:
+                    answer(request.reply, run)
+                finally:
+                    self._works.pop(plan.plan_id, None)
+                    self._threads.discard(thread)
+
+        thread = threading.Thread(target=finish, name=f"plan-{plan.plan_id}", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+
+class Apply(Service):
+    """``system.apply``: each call returns a future; errors are raised by its ``get``."""
+
+    def execute(
+        self, plan_id: str, work: Callable[..., Any] | str | Sequence[str]
+    ) -> Future[Execution]:
+        """Run a plan's work in a child process, in a sandbox made from the project's HEAD.
+
+        The future resolves when the work has ended and its changes are committed on the
+        sandbox's branch; it raises `WorkFailed` when it failed or was stopped.
+
+        Args:
+            plan_id: a plan in phase strategize.
+            work: a function that a child process can import, called with a
+                `minutebook.actors.work.context.WorkContext`; or its name as
+                ``"package.module:function"``; or a command line as a list of strings.
+
+        Raises:
+            UnimportableWork: the child could not find the function; nothing was begun.
+        """
+        return self.ask(ExecutePlan(plan_id=plan_id, work=describe_work(work)))
+
+    def apply(
+        self,
+        plan_id: str,
+        *,
+        validations: Sequence[Sequence[str]] = (),
+        validation_timeout: float = 300.0,
+    ) -> Future[Applied]:
+        """Merge a plan's changes into its project, if they merge and pass every validation.
+
+        The future raises `ProjectDirty` (the plan stays as it is), or `MergeConflict`,
+        `ValidationFailed` or another `ProjectError` (the plan ends as errored); in each case
+        the project is as it was.
+
+        Args:
+            plan_id: a plan whose work has ended.
+            validations: command lines that must exit with 0 in the merged tree.
+            validation_timeout: seconds that each may take.
+        """
+        return self.ask(
+            ApplyPlan(
+                plan_id=plan_id,
+                validations=tuple(tuple(command) for command in validations),
+                validation_timeout_s=validation_timeout,
+            )
+        )

@@ -1,0 +1,186 @@
+"""A plan's work, from sandbox to commit: one run, on a thread of its own.
+
+The work itself is a child process: a thread could not be stopped. The thread only follows
+it, so that the PlanApplyActor stays free for other commands, a cancel among them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import Final
+
+from minutebook.actors.base import ASK_TIMEOUT_S, Ask
+from minutebook.actors.git.apply import commit_sandbox
+from minutebook.actors.git.changes import read_changeset
+from minutebook.actors.git.command import Author
+from minutebook.actors.work.process import WorkProcess
+from minutebook.actors.work.progress import Step, WorkResult
+from minutebook.actors.work.spec import WorkSpec
+from minutebook.domain.commands import (
+    CompletePhase,
+    CreateSandbox,
+    FailPlan,
+    NoteProgress,
+    ReleaseSandbox,
+)
+from minutebook.domain.context import Binding
+from minutebook.domain.errors import MinutebookError, WorkFailed
+from minutebook.domain.events import ReleasedResource
+from minutebook.domain.fitting import shortened
+from minutebook.domain.plan import Phase
+from minutebook.domain.state import Execution, Plan, Sandbox, StoppedWork
+
+CANCELLED: Final = "its plan was cancelled"
+"""Why work is stopped by a cancel."""
+
+CLOSED: Final = "the audit system was closed"
+"""Why work is stopped by the end of the system."""
+
+
+class PlanWork:
+    """One execution of a plan.
+
+    Args:
+        plan: in phase execute.
+        work: what to run.
+        ask_plans, ask_sandboxes: the other actors.
+    """
+
+    def __init__(self, plan: Plan, work: WorkSpec, ask_plans: Ask, ask_sandboxes: Ask) -> None:
+        self._plan = plan
+        self._work = work
+        self._ask_plans = ask_plans
+        self._ask_sandboxes = ask_sandboxes
+        self._lock = threading.Lock()
+        self._process: WorkProcess | None = None
+        self._step_under_way: str | None = None
+        self._stopped_because: str | None = None
+        self._ended = threading.Event()
+
+    def run(self) -> Execution:
+        """Make the sandbox, run the work in it, and commit what it left.
+
+        Raises:
+            WorkFailed: it failed, or was stopped; the sandbox is released, and the plan has
+                ended.
+        """
+        try:
+            return self._run()
+        except MinutebookError as error:
+            # After a cancel, the plan's end and the sandbox are the orchestrator's.
+            if self._stopped_because != CANCELLED:
+                self._give_up(error)
+            raise
+        finally:
+            self._ended.set()
+
+    def stop(self, because: str) -> StoppedWork:
+        """End the work and all its processes, and wait until `run` has noticed.
+
+        Args:
+            because: for the message; `CANCELLED` leaves plan and sandbox to the caller.
+        """
+        started = time.monotonic()
+        with self._lock:
+            self._stopped_because = because
+            process = self._process
+        if process is not None:
+            process.stop()
+        self._ended.wait(ASK_TIMEOUT_S)
+        if process is None:
+            return StoppedWork()
+        ended = ReleasedResource(
+            kind="process",
+            id=str(process.pid),
+            bytes=0,
+            files=0,
+            seconds=round(time.monotonic() - started, 6),
+        )
+        return StoppedWork(released=(ended,))
+
+    def _run(self) -> Execution:
+        plan = self._plan
+        sandbox: Sandbox = self._ask_sandboxes(
+            CreateSandbox(plan_id=plan.plan_id, project_path=plan.project_path)
+        ).get(timeout=ASK_TIMEOUT_S)
+        result = self._follow(sandbox)
+        if self._stopped_because is not None:
+            msg = (
+                f"the work of plan {plan.plan_id} was stopped: {self._stopped_because};"
+                " create a new plan to do it again."
+            )
+            raise WorkFailed(msg)
+        if not result.ok:
+            said = shortened(result.error or result.output_tail[-500:].strip() or "it said nothing")
+            msg = (
+                f"the work {self._work.label!r} of plan {plan.plan_id} failed with exit code"
+                f" {result.exit_code}: {said}; correct it and create a new plan."
+            )
+            raise WorkFailed(msg)
+        author = Author.parse(Binding.current().user_identity)
+        commit = commit_sandbox(sandbox.path, plan.action, author)
+        changeset = read_changeset(sandbox.path, sandbox.commit, commit)
+        self._ask_plans(
+            CompletePhase(plan_id=plan.plan_id, phase=Phase.EXECUTE, changeset_id=commit)
+        ).get(timeout=ASK_TIMEOUT_S)
+        return Execution(
+            plan_id=plan.plan_id,
+            sandbox=sandbox,
+            changeset_id=commit,
+            files_changed=changeset.files_changed,
+            steps_done=result.steps_done,
+            output=result.output_tail,
+            seconds=result.seconds,
+        )
+
+    def _follow(self, sandbox: Sandbox) -> WorkResult:
+        binding = Binding.current()
+        with self._lock:
+            if self._stopped_because is not None:
+                msg = (
+                    f"the work of plan {self._plan.plan_id} was stopped before it began:"
+                    f" {self._stopped_because}; create a new plan to do it."
+                )
+                raise WorkFailed(msg)
+            self._process = WorkProcess.start(
+                self._work,
+                sandbox=sandbox.path,
+                plan_id=self._plan.plan_id,
+                identity=binding.user_identity,
+                binding={name: value for name, value in binding._asdict().items() if value},
+            )
+        result = self._process.wait(self._note_step)
+        self._ask_plans(
+            NoteProgress(
+                plan_id=self._plan.plan_id,
+                last_step=result.last_completed_step,
+                steps_done=result.steps_done,
+                steps_total=result.total,
+            )
+        ).get(timeout=ASK_TIMEOUT_S)
+        return result
+
+    def _note_step(self, step: Step) -> None:
+        # A step is done when the next one begins.
+        completed, self._step_under_way = self._step_under_way, step.name
+        self._ask_plans(
+            NoteProgress(
+                plan_id=self._plan.plan_id,
+                last_step=completed,
+                steps_done=step.number - 1,
+                steps_total=step.total,
+            )
+        )
+
+    def _give_up(self, error: MinutebookError) -> None:
+        failed = FailPlan(
+            plan_id=self._plan.plan_id, error=str(error), error_type=type(error).__name__
+        )
+        self._ask_plans(failed).get(timeout=ASK_TIMEOUT_S)
+        # A failure is recorded by the sandboxes' actor; the caller is told of the work's.
+        with contextlib.suppress(MinutebookError):
+            self._ask_sandboxes(ReleaseSandbox(plan_id=self._plan.plan_id)).get(
+                timeout=ASK_TIMEOUT_S
+            )

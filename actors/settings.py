@@ -1,0 +1,102 @@
+"""Settings of an audit system: by keyword, or from ``MINUTEBOOK_*`` variables."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any, Final, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from minutebook.domain.encoding import PAYLOAD_BYTES_MAX
+from minutebook.domain.errors import SettingsError
+
+logger = logging.getLogger("minutebook.settings")
+
+ENVIRONMENT_PREFIX: Final = "MINUTEBOOK_"
+
+
+class Settings(BaseModel):
+    """What can be set; a keyword of `AuditSystem.open` goes before the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    service: str = Field(default="app", min_length=1, max_length=200)
+    """The host's name: the ``source`` of events that name none."""
+    batch_max: int = Field(default=512, ge=1, le=10_000)
+    """Most events of one transaction."""
+    event_bytes_max: int = Field(default=PAYLOAD_BYTES_MAX, ge=65_536, le=16 * 1024 * 1024)
+    """Limit of an event's stored bytes."""
+    busy_timeout: float = Field(default=5.0, ge=0, le=3600)
+    """Seconds that a commit waits for a foreign connection's write lock before it is retried."""
+    close_timeout: float = Field(default=30.0, gt=0, le=86_400)
+    """Seconds that leaving the ``with`` block waits for the last commits."""
+    exit_timeout: float = Field(default=5.0, ge=0, le=3600)
+    """Seconds that the end of the interpreter waits for a system that nobody closed."""
+    config_path: Path | None = None
+    """The TOML file of `system.config`; ``<ledger>.config.toml`` when not given."""
+    sandbox_directory: Path | None = None
+    """Where sandboxes are made; ``<ledger>.sandboxes`` when not given."""
+
+
+class SettingsGiven(TypedDict, total=False):
+    """The keywords of `AuditSystem.open`; see `Settings` for each."""
+
+    service: str
+    batch_max: int
+    event_bytes_max: int
+    busy_timeout: float
+    close_timeout: float
+    exit_timeout: float
+    config_path: str | os.PathLike[str] | None
+    sandbox_directory: str | os.PathLike[str] | None
+
+
+def load_settings(given: SettingsGiven) -> Settings:
+    """Return the settings from keywords and environment.
+
+    Raises:
+        SettingsError: naming each setting that is unknown or has no valid value, and where
+            it came from.
+    """
+    # Imported here: pydantic_settings would add half to the time of importing Minutebook.
+    from pydantic_settings import BaseSettings, SettingsConfigDict
+
+    class FromEnvironment(Settings, BaseSettings):
+        model_config = SettingsConfigDict(
+            env_prefix=ENVIRONMENT_PREFIX,
+            env_ignore_empty=True,
+            extra="forbid",
+            frozen=True,
+            defer_build=False,
+        )
+
+    _warn_of_unknown_variables()
+    values: dict[str, Any] = dict(given.items())
+    try:
+        settings = FromEnvironment(**values)
+    except ValidationError as error:
+        raise SettingsError(_explained(error, values)) from None
+    return Settings(**settings.model_dump())
+
+
+def _warn_of_unknown_variables() -> None:
+    # Not an error: a newer or older release of the host may share the environment.
+    known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known:
+            logger.warning("%s is no setting of this Minutebook; it is ignored", name)
+
+
+def _explained(error: ValidationError, given: dict[str, Any]) -> str:
+    problems = []
+    for detail in error.errors(include_url=False, include_input=False):
+        name = ".".join(map(str, detail["loc"]))
+        if detail["type"] == "extra_forbidden":
+            known = ", ".join(Settings.model_fields)
+            problems.append(f"there is no setting {name!r} (there are {known})")
+            continue
+        origin = name if name in given else ENVIRONMENT_PREFIX + name.upper()
+        problems.append(f"{origin}: {detail['msg']}")
+    return f"settings: {'; '.join(problems)}. Correct them and open again; nothing was opened."

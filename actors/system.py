@@ -1,0 +1,289 @@
+"""AuditSystem: the one place where actors, ledger and files are put together."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import platform
+import secrets
+import socket
+import sys
+import threading
+import time
+import weakref
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import apsw
+from pykka import ActorRef, ActorRegistry, Future, ThreadingActor, Timeout
+
+from minutebook.actors.appdb import AppDatabase
+from minutebook.actors.audit import AuditActor
+from minutebook.actors.auth import Auth, AuthActor
+from minutebook.actors.base import Service
+from minutebook.actors.cancellation import CancellationOrchestrator
+from minutebook.actors.config import Config, ConfigActor
+from minutebook.actors.health import Health, Vitals
+from minutebook.actors.inbox import AuditInbox, Inbox
+from minutebook.actors.key_file import load_or_create_key
+from minutebook.actors.ledger.sqlite import SqliteLedger
+from minutebook.actors.plan_apply import Apply, PlanApplyActor
+from minutebook.actors.plan_lifecycle import PlanLifecycleActor, Plans
+from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
+from minutebook.actors.session import SessionActor, Sessions
+from minutebook.actors.settings import Settings, SettingsGiven, load_settings
+from minutebook.actors.teller import Teller
+from minutebook.actors.version import installed_version
+from minutebook.domain.encoding import Encoder
+from minutebook.domain.errors import UncommittedEvents
+from minutebook.domain.events import AuditSystemOpened
+from minutebook.domain.redaction import Redactor
+
+_PROCESS_STARTED_AT = datetime.now(UTC)
+
+# How long a thread that has been told to give up may take to count what is left.
+_GIVING_UP_S = 2.0
+
+
+class AuditSystem:
+    """An audit trail, its actors and its ledger; open it with `AuditSystem.open`.
+
+    Several systems may live in one process, on one ledger or on several.
+    """
+
+    audit: Teller
+    """Tell and ask events."""
+    sessions: Sessions
+    """Sessions of the host's actors."""
+    auth: Auth
+    """Users, tokens, and who somebody is."""
+    config: Config
+    """Settings, with every change recorded."""
+    plans: Plans
+    """Plans and their phases."""
+    apply: Apply
+    """Executing plans in sandboxes, and applying them to projects."""
+    sandboxes: Sandboxes
+    """The sandboxes that there are."""
+
+    def __init__(self, path: Path, settings: Settings, ledger: SqliteLedger, encoder: Encoder):
+        """Not for hosts: `open` makes the parts and starts them."""
+        self.path = path
+        """The ledger's file."""
+        self.producer = secrets.token_hex(16)
+        """This system's id in the ledger."""
+        self._settings = settings
+        self._closing = threading.Lock()
+        self._closed = False
+        self._services: list[tuple[ActorRef[Any], Inbox]] = []
+        self._vitals = Vitals(str(path), self.producer)
+        self._audit_ref = _start(
+            AuditActor,
+            ledger,
+            encoder,
+            self._vitals,
+            source=f"{settings.service}/audit",
+            batch_max=settings.batch_max,
+        )
+        inbox = self._audit_ref.actor_inbox
+        assert isinstance(inbox, AuditInbox)
+        self._inbox = inbox
+        self.audit = Teller(inbox, encoder)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], **settings: Unpack[SettingsGiven]) -> AuditSystem:
+        """Open a ledger, and return the running system that writes to it.
+
+        Close it with `close`, or use it as ``with AuditSystem.open(path) as system:``.
+
+        Args:
+            path: the ledger's file; made when missing, in a directory that exists. Its side
+                files have the same name with ``.lock``, ``.app.db``, ``.app.key``,
+                ``.config.toml`` and ``.sandboxes`` behind.
+            settings: see `minutebook.actors.settings.Settings`; each can also come from the
+                variable ``MINUTEBOOK_<NAME>``.
+
+        Raises:
+            SettingsError: a setting is wrong.
+            LedgerError: of the kind that fits; an existing file was left untouched.
+        """
+        chosen = load_settings(settings)
+        beside: list[Path] = []
+        encoder = Encoder(
+            # Called with the first secret, which no event has before the path is known.
+            Redactor(lambda: load_or_create_key(_side_file(beside[0], ".app.key"))),
+            service=chosen.service,
+            bytes_max=chosen.event_bytes_max,
+        )
+        ledger = SqliteLedger(path, encoder, busy_timeout_s=chosen.busy_timeout)
+        beside.append(ledger.path)
+        system = cls(ledger.path, chosen, ledger, encoder)
+        try:
+            system._start_services()
+        except BaseException:
+            system.close()
+            raise
+        system._tell_opened()
+        _remember(system)
+        return system
+
+    def _start_services(self) -> None:
+        chosen, tell = self._settings, self.audit.tell
+        app_path = _side_file(self.path, ".app.db")
+        sandboxes = chosen.sandbox_directory or _side_file(self.path, ".sandboxes")
+        config_path = chosen.config_path or _side_file(self.path, ".config.toml")
+        redactor = Redactor(lambda: load_or_create_key(_side_file(self.path, ".app.key")))
+
+        self.sessions = Sessions(self._serve(SessionActor, tell, AppDatabase(app_path)))
+        self.auth = Auth(self._serve(AuthActor, tell, AppDatabase(app_path)))
+        self.config = Config(
+            self._serve(ConfigActor, tell, AppDatabase(app_path), config_path, redactor)
+        )
+        lifecycle = self._serve(PlanLifecycleActor, tell, AppDatabase(app_path))
+        self.sandboxes = Sandboxes(
+            self._serve(SandboxCleanupActor, tell, AppDatabase(app_path), sandboxes)
+        )
+        ask_plans, ask_sandboxes = Service(lifecycle).ask, self.sandboxes.ask
+        self.apply = Apply(self._serve(PlanApplyActor, tell, ask_plans, ask_sandboxes, sandboxes))
+        cancellation = self._serve(
+            CancellationOrchestrator, tell, ask_plans, self.apply.ask, ask_sandboxes
+        )
+        self.plans = Plans(lifecycle, cancellation)
+
+    def _serve(self, actor_class: type[ThreadingActor], *parts: Any) -> Inbox:
+        ref = _start(actor_class, self._settings.service, *parts)
+        inbox = ref.actor_inbox
+        assert isinstance(inbox, Inbox)
+        self._services.append((ref, inbox))
+        return inbox
+
+    def _tell_opened(self) -> None:
+        self.audit.tell(
+            AuditSystemOpened(
+                source=f"{self._settings.service}/audit",
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                process_started_at=_PROCESS_STARTED_AT,
+                python_version=platform.python_version(),
+                minutebook_version=installed_version(),
+                sqlite_version=apsw.sqlite_lib_version(),
+            )
+        )
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until all that was told before is committed.
+
+        Args:
+            timeout: seconds; ``None`` waits as long as it takes.
+
+        Raises:
+            FlushTimeout: it is not, yet; nothing is lost.
+            AuditClosed: the system is closed.
+        """
+        self.audit.flush(timeout=timeout)
+
+    def health(self) -> Health:
+        """Return how the trail is: at once, from any thread, open or closed."""
+        return self._vitals.snapshot(waiting=len(self._inbox))
+
+    def close(self, timeout: float | None = None) -> None:
+        """Accept nothing more, commit all that was accepted, and stop.
+
+        Running work of plans is stopped first, and its plans end as errored. Closing again
+        does nothing.
+
+        Args:
+            timeout: seconds for all of it; the setting ``close_timeout`` when not given.
+
+        Raises:
+            UncommittedEvents: the ledger could not be written in time; its ``count`` says how
+                many events are lost.
+        """
+        deadline = time.monotonic() + (self._settings.close_timeout if timeout is None else timeout)
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            _open_systems.discard(self)
+            # Who asks others stops before those whom it asks; the trail comes last.
+            for ref, inbox in reversed(self._services):
+                with contextlib.suppress(Timeout):
+                    inbox.close(ref).get(timeout=_left(deadline))
+            stopped = self._inbox.close(self._audit_ref)
+            try:
+                stopped.get(timeout=_left(deadline))
+            except Timeout:
+                self._report_loss(stopped)
+
+    def _report_loss(self, stopped: Future[bool]) -> None:
+        reason = self.health().reason or "the ledger did not take them in time."
+        self._vitals.give_up.set()
+        # The actor counts what it drops; one that hangs in a system call cannot, and then the
+        # inbox is counted, less the stop message at its end.
+        with contextlib.suppress(Timeout):
+            stopped.get(timeout=_GIVING_UP_S)
+        count = self._vitals.uncommitted
+        if not self._vitals.stopped:
+            count += self._vitals.in_hand + max(0, len(self._inbox) - 1)
+        if count == 0:
+            return
+        msg = (
+            f"closed with {count} events that are not in the ledger: {reason} Give close() a"
+            " longer timeout, and watch health() while the system runs."
+        )
+        raise UncommittedEvents(msg, count=count)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<AuditSystem {self.path} {'closed' if self._closed else 'open'}>"
+
+
+def _side_file(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
+
+
+def _start(actor_class: type[ThreadingActor], *parts: Any, **settings: Any) -> ActorRef[Any]:
+    ref = actor_class.start(*parts, **settings)
+    # The registry belongs to the host: its stop_all(), or pykka's own when an actor of the
+    # host's raises SystemExit, must not end the trail.
+    ActorRegistry.unregister(ref)
+    return ref
+
+
+_open_systems: weakref.WeakSet[AuditSystem] = weakref.WeakSet()
+_at_exit_registered = False
+
+
+def _remember(system: AuditSystem) -> None:
+    global _at_exit_registered
+    if not _at_exit_registered:
+        atexit.register(_close_forgotten)
+        _at_exit_registered = True
+    _open_systems.add(system)
+
+
+def _close_forgotten() -> None:
+    """Commit what hosts told and did not close; never longer than their exit timeouts."""
+    for system in list(_open_systems):
+        try:
+            system.close(timeout=system._settings.exit_timeout)
+        except UncommittedEvents as error:
+            # Not by logging, which may be shut down already: the loss must be seen.
+            sys.stderr.write(f"minutebook: {error}\n")

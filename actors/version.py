@@ -1,0 +1,14 @@
+"""The version of the installed library; ``pyproject.toml`` is the only place that states it."""
+
+from __future__ import annotations
+
+
+def installed_version() -> str:
+    """Return the version of the distribution, or ``unknown`` for a bare source folder."""
+    # Imported when asked for: it costs a tenth of the whole import.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("minutebook")
+    except PackageNotFoundError:
+        return "unknown"
