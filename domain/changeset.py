@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf
+from pydantic import BaseModel, ConfigDict, Field
 
 FileStatus = Literal["created", "modified", "deleted", "renamed"]
 """A copy is `created` (its source stays); a change of file type is `modified`."""
 
-FileName = InstanceOf[str]
+FileName = str
 """A path relative to the repository, as git stores it, "/" between its parts.
 
-Bytes that are not UTF-8 are lone surrogates (`surrogateescape`), which a plain pydantic
-`str` would refuse.
+Bytes that are not UTF-8 are lone surrogates (`surrogateescape`): `model_dump()` keeps them,
+`model_dump_json()` refuses them.
 """
 
 Count = Annotated[int, Field(ge=0)]

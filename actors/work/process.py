@@ -73,7 +73,8 @@ class WorkProcess:
         progress_in, progress_out = os.pipe()
         try:
             process = subprocess.Popen(
-                # By its path and with -P: the sandbox's modules must not shadow any.
+                # By its path, not with -m, which would import from the sandbox first; and with
+                # -P, so that the modules beside it shadow none of the standard library.
                 [sys.executable, "-P", str(Path(__file__).with_name("child.py"))],
                 cwd=sandbox,
                 env=_environment(env),
@@ -261,6 +262,9 @@ def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("MINUTEBOOK_") and name not in _REDIRECTS_GIT
     }
+    if "PYTHONPATH" in kept:  # relative to the host's directory, not to the sandbox
+        entries = kept["PYTHONPATH"].split(os.pathsep)
+        kept["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in entries)
     return {**kept, **(extra or {})}
 
 
