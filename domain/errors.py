@@ -85,7 +85,7 @@ class LedgerInputOutput(LedgerUnavailable):
 
 
 class UncommittedEvents(LedgerError):
-    """Closing ended with events that could not be committed; `count` says how many."""
+    """Events that were accepted are not known to be in the ledger; `count` says how many."""
 
     def __init__(self, message: str, *, count: int) -> None:
         super().__init__(message)

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 import apsw
 
-from minutebook.actors.ledger.sqlite_errors import translated
-from minutebook.domain.entry import COLUMNS
-from minutebook.domain.errors import (
-    LedgerCorrupt,
-    LedgerError,
-    LedgerPathError,
-    LedgerReadOnly,
-    LedgerTooNew,
-    NotALedger,
+from minutebook.actors.ledger.inspection import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    inspect_ledger,
+    is_blank,
 )
+from minutebook.actors.ledger.reading import LedgerFile
+from minutebook.actors.ledger.sqlite_errors import translated
+from minutebook.domain.errors import LedgerError, LedgerPathError, LedgerReadOnly
 
-APPLICATION_ID: Final = 0x4D42_4F4B
-"""SQLite ``application_id`` of a ledger: "MBOK" in ASCII."""
-
-SCHEMA_VERSION: Final = 1
-"""SQLite ``user_version`` of the ledgers that this code writes."""
-
-# A whole check reads every page: below this size it takes well under a second.
-_CHECKED_BYTES_MAX = 16 * 1024 * 1024
+_CHECK_TIMEOUT_S: Final = 5.0
 
 
 def resolve_ledger_path(path: str | os.PathLike[str]) -> Path:
@@ -71,66 +63,26 @@ def check_writable(path: Path) -> None:
 def check_is_ledger(path: Path) -> None:
     """Refuse a file that exists and is not a ledger that this code can write.
 
-    Opens it read-only, so that whatever it is stays untouched.
+    Opens it read-only, so that whatever it is stays untouched; other processes may be
+    opening, writing and closing it meanwhile. A blank database passes: one of them may be
+    making a ledger of it.
 
     Raises:
         NotALedger, LedgerTooNew, LedgerCorrupt: as they say.
     """
-    # Without a write-ahead log nobody is writing, and an immutable open leaves no side files.
-    wal = path.with_name(path.name + "-wal")
-    connection = open_read_only(path, immutable=not wal.exists())
+    file = LedgerFile(path, busy_timeout_s=_CHECK_TIMEOUT_S)
     try:
-        inspect_ledger(connection, path)
-    except apsw.Error as error:
-        raise translated(error, path) from error
+        file.run(_inspect_unless_blank(path))
     finally:
-        connection.close()
+        file.close()
 
 
-def open_read_only(path: Path, *, immutable: bool = False) -> apsw.Connection:
-    """Open a database file for reading.
+def _inspect_unless_blank(path: Path) -> Callable[[apsw.Connection], None]:
+    def inspect(connection: apsw.Connection) -> None:
+        if not is_blank(connection):
+            inspect_ledger(connection, path)
 
-    Args:
-        immutable: promise SQLite that nobody writes to it meanwhile: no locks, no side files.
-    """
-    uri = f"file:{quote(os.fsencode(path))}?mode=ro{'&immutable=1' if immutable else ''}"
-    try:
-        return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
-    except apsw.Error as error:
-        raise translated(error, path) from error
-
-
-def inspect_ledger(connection: apsw.Connection, path: Path) -> None:
-    """Refuse what is open when it is no ledger that this code knows; only reads.
-
-    Raises:
-        NotALedger, LedgerTooNew, LedgerCorrupt: as they say.
-        apsw.Error: SQLite cannot read it.
-    """
-    application_id = connection.pragma("application_id")
-    version = connection.pragma("user_version")
-    if application_id != APPLICATION_ID:
-        msg = f"{path} is an SQLite database of another application; choose another path."
-        raise NotALedger(msg)
-    if version > SCHEMA_VERSION:
-        msg = (
-            f"ledger {path} has schema version {version}, and this Minutebook knows"
-            f" {SCHEMA_VERSION}; upgrade Minutebook."
-        )
-        raise LedgerTooNew(msg)
-    columns = tuple(row[1] for row in connection.execute("PRAGMA table_info(entries)"))
-    if columns != COLUMNS:
-        msg = f"ledger {path}: its table of entries is not as it was made; restore a backup."
-        raise LedgerCorrupt(msg)
-    declared = connection.pragma("page_count") * connection.pragma("page_size")
-    if path.stat().st_size < declared and not path.with_name(path.name + "-wal").exists():
-        msg = f"ledger {path} is cut off: {declared:,} bytes expected; restore a backup."
-        raise LedgerCorrupt(msg)
-    if path.stat().st_size <= _CHECKED_BYTES_MAX:
-        found = connection.pragma("quick_check", 1)
-        if found != "ok":
-            msg = f"ledger {path} is damaged: {found}; restore a backup."
-            raise LedgerCorrupt(msg)
+    return inspect
 
 
 def open_for_writing(path: Path, *, busy_timeout_s: float, created_at: int) -> apsw.Connection:

@@ -1,0 +1,144 @@
+"""The SQL for what is asked of a ledger: every value is bound, every filter has its index.
+
+Each index also orders by ``log_index``, so entries come in order without a sort. Only
+``occurred_at`` has another order; its index first narrows the range of ``log_index``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import orjson
+
+from minutebook.domain.entry import COLUMNS, to_microseconds
+from minutebook.domain.query import EntryFilter
+from minutebook.domain.surrogates import escape
+
+SqlValue = str | int
+"""What is bound to a statement."""
+
+
+class Statement(NamedTuple):
+    """One query, with the values for its placeholders."""
+
+    sql: str
+    bindings: tuple[SqlValue, ...]
+
+
+LAST_INDEX: Final = Statement("SELECT max(log_index) FROM entries", ())
+"""The highest index."""
+
+COUNT: Final = Statement("SELECT count(*) FROM entries", ())
+"""How many entries there are."""
+
+# Steps from one type to the next by the index: the cost is one seek a type, not one a row.
+_TYPES_LIKE: Final = """
+WITH RECURSIVE known (type) AS (
+    SELECT min(type) FROM entries
+    UNION ALL
+    SELECT (SELECT min(type) FROM entries WHERE type > known.type)
+    FROM known WHERE known.type IS NOT NULL
+)
+SELECT type FROM known WHERE type GLOB ?
+"""
+
+
+def types_like(pattern: str) -> Statement:
+    """Find the types in the ledger that a pattern matches."""
+    return Statement(_TYPES_LIKE, (escape(pattern),))
+
+
+def span(since: datetime | None, until: datetime | None) -> Statement:
+    """Find the lowest and the highest index of the entries that occurred in a span."""
+    conditions, bindings = _in_span("occurred_at", since, until)
+    return Statement(
+        f"SELECT min(log_index), max(log_index) FROM entries WHERE {' AND '.join(conditions)}",
+        bindings,
+    )
+
+
+class Selection(NamedTuple):
+    """The conditions that a filter puts on a row."""
+
+    conditions: tuple[str, ...]
+    bindings: tuple[SqlValue, ...]
+
+    @classmethod
+    def of(cls, wanted: EntryFilter, types: Sequence[str]) -> Selection:
+        """Build the conditions.
+
+        Args:
+            wanted: the filter.
+            types: its types with the patterns resolved; none when it asks for none.
+        """
+        conditions: list[str] = []
+        bindings: list[SqlValue] = []
+        if len(types) == 1:
+            conditions.append("type = ?")
+            bindings.append(escape(types[0]))
+        elif types:
+            conditions.append("type IN (SELECT value FROM json_each(?))")
+            bindings.append(orjson.dumps([escape(name) for name in types]).decode("utf-8"))
+        for column, value in (
+            ("user_identity", wanted.user),
+            ("plan_id", wanted.plan),
+            ("session_id", wanted.session),
+            ("correlation_id", wanted.correlation),
+            ("outcome", wanted.outcome),
+        ):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                bindings.append(escape(value))
+        if wanted.outcome not in {None, "success"}:
+            # The index has only these, and SQLite must read so to use it.
+            conditions.append("outcome <> 'success'")
+        # The sign keeps SQLite from sorting by the index on time what is in order already.
+        in_span, moments = _in_span("+occurred_at", wanted.since, wanted.until)
+        return cls((*conditions, *in_span), (*bindings, *moments))
+
+    def page(self, first: int, last: int, rows: int) -> Statement:
+        """Read at most so many of the entries with an index in a range, lowest first."""
+        return self._select(", ".join(COLUMNS), first, last, "ORDER BY log_index LIMIT ?", rows)
+
+    def nth_newest(self, first: int, last: int, n: int) -> Statement:
+        """Find the index of the n-th newest entry, from 1, with an index in a range."""
+        return self._select(
+            "log_index", first, last, "ORDER BY log_index DESC LIMIT 1 OFFSET ?", n - 1
+        )
+
+    def _select(self, what: str, first: int, last: int, order: str, number: int) -> Statement:
+        conditions = " AND ".join((*self.conditions, "log_index BETWEEN ? AND ?"))
+        return Statement(
+            f"SELECT {what} FROM entries WHERE {conditions} {order}",
+            (*self.bindings, first, last, number),
+        )
+
+
+def by_index(log_index: int) -> Statement:
+    """Read the entry at an index."""
+    return Statement(f"SELECT {', '.join(COLUMNS)} FROM entries WHERE log_index = ?", (log_index,))
+
+
+def by_id_prefix(prefix: str, rows: int) -> Statement:
+    """Read at most so many of the entries whose id begins so."""
+    # Ids are UUIDs, hexadecimal digits and hyphens, all of which sort before "~".
+    return Statement(
+        f"SELECT {', '.join(COLUMNS)} FROM entries WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+        (escape(prefix), escape(prefix) + "~", rows),
+    )
+
+
+def _in_span(
+    column: str, since: datetime | None, until: datetime | None
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    conditions: list[str] = []
+    bindings: list[int] = []
+    if since is not None:
+        conditions.append(f"{column} >= ?")
+        bindings.append(to_microseconds(since))
+    if until is not None:
+        conditions.append(f"{column} < ?")
+        bindings.append(to_microseconds(until))
+    return tuple(conditions), tuple(bindings)
