@@ -1,0 +1,1 @@
+"""The command line ``minutebook``: one module a command, and how entries are shown."""

@@ -1,0 +1,138 @@
+"""The program ``minutebook``: its commands, and what is said when something is wrong.
+
+Whatever goes wrong is one line on standard error, without a traceback. The exit status is
+2 when the request cannot be met as it is, 1 when it may be met later, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import Annotated, Any, Final, cast
+
+import orjson
+import typer
+
+from minutebook.actors.cli.log import log
+from minutebook.actors.cli.show import show
+from minutebook.actors.cli.text import visible
+from minutebook.domain.errors import LedgerUnavailable, MinutebookError
+
+EXIT_FAILED: Final = 1
+EXIT_REFUSED: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+# What typer raises for a wrong option or argument. The class has moved from click into
+# typer itself; its subclass BadParameter is public in every version.
+_UsageProblem = cast("type[Exception]", typer.BadParameter.__mro__[2])
+
+app = typer.Typer(
+    name="minutebook",
+    help="A lossless, append-only audit trail: run the demo, list a ledger, look at an entry.",
+    epilog="Example: minutebook log audit.db --since 2h",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("log", epilog="Example: minutebook log audit.db --type 'plan.*' --since 2h")(log)
+app.command("show", epilog="Example: minutebook show audit.db 17")(show)
+
+
+# The demo brings along the whole system; only who asks for it waits for its import.
+@app.command(
+    "demo",
+    add_help_option=False,
+    context_settings={
+        "allow_extra_args": True,
+        "allow_interspersed_args": False,
+        "ignore_unknown_options": True,
+    },
+)
+def demo(context: typer.Context) -> None:
+    """Take a real git repository through the main job, and show the trail that it leaves."""
+    from minutebook.actors.cli.demo import app as demo_app
+
+    status = demo_app(args=context.args, prog_name="minutebook demo", standalone_mode=False)
+    if isinstance(status, int):
+        raise typer.Exit(status)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"minutebook {version('minutebook')}")
+        except PackageNotFoundError:
+            print("minutebook (not installed: run from its source)")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the program with the arguments of this process, and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program with these arguments; return the exit status."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Where the locale has no such character, its escape is better than no output.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status = app(args=list(arguments), prog_name="minutebook", standalone_mode=False)
+        sys.stdout.flush()
+    except _UsageProblem as problem:
+        return _refuse_usage(problem)
+    except MinutebookError as error:
+        _complain(str(error))
+        return EXIT_FAILED if isinstance(error, LedgerUnavailable) else EXIT_REFUSED
+    except orjson.JSONDecodeError:
+        _complain("the stored bytes of an entry are no JSON: the ledger was edited or is damaged.")
+        return EXIT_REFUSED
+    except (KeyboardInterrupt, typer.Abort):
+        status = EXIT_INTERRUPTED
+    except OSError as error:
+        # Standard output on a full disk, most likely.
+        _drop_output()
+        _complain(f"{error.strerror or error}.")
+        return EXIT_FAILED
+    if status == EXIT_INTERRUPTED:
+        _drop_output()
+    return status if isinstance(status, int) else 0
+
+
+def _refuse_usage(problem: Any) -> int:
+    if type(problem).__name__ == "NoArgsIsHelpError":
+        # The help itself is on the screen already, unless rich did not write it.
+        if help_text := problem.format_message():
+            print(help_text)
+        return EXIT_REFUSED
+    context = problem.ctx if hasattr(problem, "ctx") else None
+    command = context.command_path if context is not None else "minutebook"
+    message = " ".join(problem.format_message().split()).rstrip(".")
+    _complain(f"{message}; see {command} --help.")
+    return EXIT_REFUSED
+
+
+def _drop_output() -> None:
+    # What is still buffered must not be written, or waited for, when the interpreter exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(message: str) -> None:
+    print(f"minutebook: {visible(message)}", file=sys.stderr)
