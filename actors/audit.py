@@ -10,15 +10,15 @@ from typing import Any, Final
 from pykka import ThreadingActor, ThreadingFuture
 
 from minutebook.actors.health import Vitals
-from minutebook.actors.inbox import AuditInbox, Barrier, Batch, Told
+from minutebook.actors.inbox import AuditInbox, Barrier, Batch, Told, resolve, uncommitted
 from minutebook.actors.ledger.port import Ledger
 from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.entry import Receipt, Record
 from minutebook.domain.errors import (
     LedgerError,
-    LedgerUnavailable,
     MinutebookError,
     ServiceFailure,
+    UncommittedEvents,
 )
 from minutebook.domain.events import AuditSystemClosed
 from minutebook.domain.gap import substitute
@@ -30,6 +30,9 @@ RETRY_DELAY_S_MIN: Final = 0.02
 
 RETRY_DELAY_S_MAX: Final = 2.0
 """Longest wait between two tries."""
+
+DETAIL_CHARACTERS_MAX: Final = 2000
+"""Most of an exception's text that goes into an ``audit.gap``, which must always fit."""
 
 
 class _GivenUp(Exception):
@@ -92,40 +95,34 @@ class AuditActor(ThreadingActor):
                 waiting.append((len(bodies), item.reply))
             head = item.head if isinstance(item, Told) else item
             bodies.append(self._numbered(head))
-        try:
-            outcomes = self._commit(bodies)
-        except _GivenUp:
-            lost = LedgerUnavailable(
-                f"ledger {self._vitals.ledger}: the system was closed before it could be"
-                " reached; the event is not recorded: tell it again to the next system."
-            )
-            for future in (*(future for _, future in waiting), *barriers):
-                _fail(future, lost)
-            return
+        self._vitals.waiting = (*(future for _, future in waiting), *barriers)
+        outcomes = self._commit(bodies)
         for place, future in waiting:
-            outcome = outcomes[place]
-            if isinstance(outcome, Receipt):
-                future.set(outcome)
-            else:
-                _fail(future, outcome)
+            resolve(future, outcomes[place])
+        # What was lost in an earlier batch was told before this barrier, too.
+        lost = self._vitals.uncommitted
         for barrier in barriers:
-            barrier.set(None)
+            resolve(barrier, uncommitted(self._vitals.ledger, lost) if lost else None)
+        self._vitals.waiting = ()
 
     def on_stop(self) -> None:
         """Record the end, and close the ledger."""
-        closed = AuditSystemClosed(
-            source=self._source,
-            events_told=self._next_seq + 1,
-            duration_s=round(time.monotonic() - self._opened, 6),
-        )
         ledger = self._vitals.ledger
+        # BaseException: whatever goes wrong here, who waits for the end must learn of it.
         try:
-            self._append([self._numbered(self._encoder.encode_head(closed))])
-        except _GivenUp:
-            logger.error("ledger %s: closed without its audit.closed entry", ledger)
+            closed = AuditSystemClosed(
+                source=self._source,
+                events_told=self._next_seq + 1,
+                duration_s=round(time.monotonic() - self._opened, 6),
+            )
+            (outcome,) = self._append([self._numbered(self._encoder.encode_head(closed))])
+            if not isinstance(outcome, Receipt):
+                logger.error("ledger %s: closed without its audit.closed entry", ledger)
+        except BaseException:
+            logger.exception("ledger %s: closed without its audit.closed entry", ledger)
         try:
             self._ledger.close()
-        except LedgerError:
+        except BaseException:
             logger.exception("ledger %s: could not be closed in order", ledger)
         self._vitals.stopped = True
 
@@ -138,20 +135,19 @@ class AuditActor(ThreadingActor):
         if not bodies:
             return []
         self._vitals.note_batch(len(bodies))
-        try:
-            outcomes = self._append(bodies)
-        except _GivenUp:
-            self._vitals.note_dropped()
-            raise
+        outcomes = self._append(bodies)
         receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
-        self._vitals.note_outcomes(receipts, rejected=len(outcomes) - len(receipts))
+        lost = sum(isinstance(outcome, UncommittedEvents) for outcome in outcomes)
+        self._vitals.note_outcomes(
+            receipts, rejected=len(outcomes) - len(receipts) - lost, lost=lost
+        )
         return outcomes
 
     def _append(self, bodies: list[bytes]) -> Sequence[Receipt | MinutebookError]:
         try:
             return self._with_retries(lambda: self._ledger.append(bodies))
         except _GivenUp:
-            raise
+            return [uncommitted(self._vitals.ledger, 1) for _ in bodies]
         # BaseException: a panic in one of the libraries written in Rust is none of Exception,
         # and pykka would answer it by stopping every actor of the process.
         except BaseException as error:
@@ -161,14 +157,15 @@ class AuditActor(ThreadingActor):
             return [self._stand_in(bodies[0], error)]
 
     def _stand_in(self, body: bytes, error: BaseException) -> MinutebookError:
-        detail = f"{type(error).__name__}: {error}"
+        detail = _described(error)
         try:
             gap = substitute(Record.of(body), self._encoder, cause="unstorable", detail=detail)
             self._with_retries(lambda: self._ledger.append([gap.body]))
         except _GivenUp:
-            raise
+            return uncommitted(self._vitals.ledger, 1)
         except BaseException:
             logger.exception("ledger %s: not even a gap could be stored", self._vitals.ledger)
+            return uncommitted(self._vitals.ledger, 1)
         return ServiceFailure(
             f"the ledger could not store the event ({detail}); an audit.gap stands in its"
             " place: look at the log of minutebook.audit."
@@ -192,5 +189,8 @@ class AuditActor(ThreadingActor):
         raise _GivenUp
 
 
-def _fail(future: ThreadingFuture[Any], error: MinutebookError) -> None:
-    future.set_exception((type(error), error, error.__traceback__))
+def _described(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:DETAIL_CHARACTERS_MAX]
+    except Exception:  # noqa: BLE001 - its text is broken, the event still needs its gap
+        return type(error).__name__

@@ -6,9 +6,10 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
+from pykka import ThreadingFuture
 
 from minutebook.domain.entry import Receipt
 from minutebook.domain.errors import LedgerError
@@ -70,8 +71,10 @@ class Vitals:
         """Set when the actor has handled all that it will."""
         self.in_hand = 0
         """Events of the batch that is being committed."""
+        self.waiting: tuple[ThreadingFuture[Any], ...] = ()
+        """Who waits for that batch."""
         self.uncommitted = 0
-        """Events that were dropped after giving up."""
+        """Events that were lost: dropped after giving up, or refused along with their gap."""
         self.committed = 0
         self.rejected = 0
         self.retries = 0
@@ -85,18 +88,13 @@ class Vitals:
         self.in_hand = events
         self._busy_since = time.monotonic()
 
-    def note_outcomes(self, receipts: list[Receipt], rejected: int) -> None:
-        """The batch is in the ledger."""
+    def note_outcomes(self, receipts: list[Receipt], *, rejected: int, lost: int) -> None:
+        """The batch is in the ledger, as far as it will ever be."""
         if receipts:
             self.last_receipt = receipts[-1]
         self.committed += len(receipts)
         self.rejected += rejected
-        self.in_hand = 0
-        self._busy_since = None
-
-    def note_dropped(self) -> None:
-        """The batch is given up."""
-        self.uncommitted += self.in_hand
+        self.uncommitted += lost
         self.in_hand = 0
         self._busy_since = None
 

@@ -8,11 +8,12 @@ message behind everything that was accepted.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple
+from queue import Empty, Full, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from minutebook.domain.errors import AuditClosed
+from minutebook.domain.errors import AuditClosed, MinutebookError, UncommittedEvents
 
 if TYPE_CHECKING:
     from pykka import ActorRef, Future, ThreadingFuture
@@ -27,6 +28,9 @@ class Delivery(NamedTuple):
     """Always nothing: our messages carry their own futures."""
 
 
+CLOSED_MESSAGE: Final = "the audit system is closed; open a new one with AuditSystem.open(path)."
+
+
 class Inbox:
     """An actor's inbox, first in, first out; implements pykka's ``ActorInbox`` protocol.
 
@@ -39,6 +43,8 @@ class Inbox:
         # Reentrant: a signal handler may tell an event while its thread is telling one.
         self._lock = threading.RLock()
         self._closed = False
+        self._why_closed = CLOSED_MESSAGE
+        self._stopped: Future[bool] | None = None
 
     def deliver(self, message: object) -> None:
         """Accept a message, unless the inbox is closed.
@@ -48,23 +54,29 @@ class Inbox:
         """
         with self._lock:
             if self._closed:
-                raise AuditClosed(CLOSED_MESSAGE)
+                raise AuditClosed(self._why_closed)
             self._queue.put(message)
 
     def close(self, actor: ActorRef[Any]) -> Future[bool]:
         """Accept nothing more, and have the actor stop after all that was accepted.
 
         Returns:
-            What resolves when the actor has handled all of it and stopped.
+            What resolves when the actor has handled all of it and stopped; each time the same.
         """
         with self._lock:
             self._closed = True
-            return actor.stop(block=False)
+            if self._stopped is None:
+                self._stopped = actor.stop(block=False)
+            return self._stopped
 
-    @property
-    def closed(self) -> bool:
-        """Whether messages are refused."""
-        return self._closed
+    def abandon(self, why: str) -> None:
+        """Refuse everything from here on: in a forked child, where the actor's thread is not.
+
+        The lock is made anew, for whoever held it is not there either.
+        """
+        self._lock = threading.RLock()
+        self._closed = True
+        self._why_closed = why
 
     def __len__(self) -> int:
         return self._queue.qsize()
@@ -81,9 +93,6 @@ class Inbox:
     def empty(self) -> bool:
         """Tell whether nothing waits at the moment."""
         return self._queue.empty()
-
-
-CLOSED_MESSAGE = "the audit system is closed; open a new one with AuditSystem.open(path)."
 
 
 class Told(NamedTuple):
@@ -148,6 +157,49 @@ class AuditInbox(Inbox):
     def empty(self) -> bool:
         """Tell whether nothing waits at the moment."""
         return self._next is None and self._queue.empty()
+
+    def give_up(self, ledger: str) -> int:
+        """Take out what waits behind a ledger that hangs, and tell those who wait for it.
+
+        Args:
+            ledger: path of the ledger, for the error.
+
+        Returns:
+            How many events were taken out.
+        """
+        events, others = 0, []
+        with contextlib.suppress(Empty):
+            while True:
+                item = self._queue.get_nowait()
+                if not _is_ours(item):
+                    others.append(item)
+                    continue
+                events += not isinstance(item, Barrier)
+                if not isinstance(item, bytes):
+                    resolve(item.reply, uncommitted(ledger, 1))
+        for item in others:
+            self._queue.put(item)
+        return events
+
+
+def resolve(future: ThreadingFuture[Any], outcome: object) -> None:
+    """Give a future its value, or its error; one that has something already keeps that."""
+    # pykka raises Full when somebody was first: the future's owner, or who gave it up.
+    with contextlib.suppress(Full):
+        if isinstance(outcome, MinutebookError):
+            future.set_exception((type(outcome), outcome, outcome.__traceback__))
+        else:
+            future.set(outcome)
+
+
+def uncommitted(ledger: str, count: int) -> UncommittedEvents:
+    """Return what a future gets when the system is closed before the ledger was reached."""
+    msg = (
+        f"ledger {ledger}: it could not be written before the system was closed, and {count}"
+        " told events are not known to be in it; look for them in the ledger, and tell them"
+        " to the next system."
+    )
+    return UncommittedEvents(msg, count=count)
 
 
 def _is_ours(item: object) -> bool:

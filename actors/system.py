@@ -11,7 +11,6 @@ import socket
 import sys
 import threading
 import time
-import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -27,8 +26,9 @@ from minutebook.actors.base import Service
 from minutebook.actors.cancellation import CancellationOrchestrator
 from minutebook.actors.config import Config, ConfigActor
 from minutebook.actors.health import Health, Vitals
-from minutebook.actors.inbox import AuditInbox, Inbox
+from minutebook.actors.inbox import AuditInbox, Inbox, resolve, uncommitted
 from minutebook.actors.key_file import load_or_create_key
+from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.plan_apply import Apply, PlanApplyActor
 from minutebook.actors.plan_lifecycle import PlanLifecycleActor, Plans
@@ -46,6 +46,12 @@ _PROCESS_STARTED_AT = datetime.now(UTC)
 
 # How long a thread that has been told to give up may take to count what is left.
 _GIVING_UP_S = 2.0
+
+
+_FORKED = (
+    "this process was forked from the one that opened the audit system, whose threads are not"
+    " here; open a system of its own after the fork, with AuditSystem.open(path)."
+)
 
 
 class AuditSystem:
@@ -69,14 +75,16 @@ class AuditSystem:
     sandboxes: Sandboxes
     """The sandboxes that there are."""
 
-    def __init__(self, path: Path, settings: Settings, ledger: SqliteLedger, encoder: Encoder):
+    def __init__(self, path: Path, settings: Settings, ledger: Ledger, encoder: Encoder):
         """Not for hosts: `open` makes the parts and starts them."""
         self.path = path
         """The ledger's file."""
         self.producer = secrets.token_hex(16)
         """This system's id in the ledger."""
         self._settings = settings
-        self._closing = threading.Lock()
+        self._ledger = ledger
+        # Reentrant: a signal handler may close while its thread is closing.
+        self._closing = threading.RLock()
         self._closed = False
         self._services: list[tuple[ActorRef[Any], Inbox]] = []
         self._vitals = Vitals(str(path), self.producer)
@@ -121,12 +129,13 @@ class AuditSystem:
         ledger = SqliteLedger(path, encoder, busy_timeout_s=chosen.busy_timeout)
         beside.append(ledger.path)
         system = cls(ledger.path, chosen, ledger, encoder)
+        # First of all: a service may tell what it finds while it starts.
+        system._tell_opened()
         try:
             system._start_services()
         except BaseException:
             system.close()
             raise
-        system._tell_opened()
         _remember(system)
         return system
 
@@ -206,35 +215,55 @@ class AuditSystem:
         with self._closing:
             if self._closed:
                 return
-            self._closed = True
-            _open_systems.discard(self)
             # Who asks others stops before those whom it asks; the trail comes last.
             for ref, inbox in reversed(self._services):
                 with contextlib.suppress(Timeout):
                     inbox.close(ref).get(timeout=_left(deadline))
             stopped = self._inbox.close(self._audit_ref)
+            reason, count = None, 0
             try:
                 stopped.get(timeout=_left(deadline))
             except Timeout:
-                self._report_loss(stopped)
+                reason = self.health().reason
+                count = self._give_up(stopped)
+            # Only now: a close that an exception interrupts (Ctrl-C) is done again at exit.
+            self._closed = True
+            _open_systems.pop(id(self), None)
+        self._report_loss(count + self._vitals.uncommitted, reason)
 
-    def _report_loss(self, stopped: Future[bool]) -> None:
-        reason = self.health().reason or "the ledger did not take them in time."
+    def _give_up(self, stopped: Future[bool]) -> int:
+        # What the services took of the time is not the trail's fault: as long as its ledger
+        # takes events, it gets some of its own.
+        if self.health().status != "degraded":
+            with contextlib.suppress(Timeout):
+                stopped.get(timeout=_GIVING_UP_S)
         self._vitals.give_up.set()
-        # The actor counts what it drops; one that hangs in a system call cannot, and then the
-        # inbox is counted, less the stop message at its end.
+        # The actor counts what it drops; one that hangs in a system call cannot.
         with contextlib.suppress(Timeout):
             stopped.get(timeout=_GIVING_UP_S)
-        count = self._vitals.uncommitted
-        if not self._vitals.stopped:
-            count += self._vitals.in_hand + max(0, len(self._inbox) - 1)
+        if self._vitals.stopped:
+            return 0
+        count = self._inbox.give_up(self._vitals.ledger) + self._vitals.in_hand
+        for future in self._vitals.waiting:
+            resolve(future, uncommitted(self._vitals.ledger, 1))
+        return count
+
+    def _report_loss(self, count: int, reason: str | None) -> None:
         if count == 0:
             return
+        reason = reason or "the ledger did not take them in time."
         msg = (
             f"closed with {count} events that are not in the ledger: {reason} Give close() a"
             " longer timeout, and watch health() while the system runs."
         )
         raise UncommittedEvents(msg, count=count)
+
+    def _abandon(self) -> None:
+        self._closing = threading.RLock()
+        self._closed = True
+        self._ledger.leave()
+        for inbox in (self._inbox, *(inbox for _, inbox in self._services)):
+            inbox.abandon(_FORKED)
 
     def __enter__(self) -> Self:
         return self
@@ -267,7 +296,8 @@ def _start(actor_class: type[ThreadingActor], *parts: Any, **settings: Any) -> A
     return ref
 
 
-_open_systems: weakref.WeakSet[AuditSystem] = weakref.WeakSet()
+# Not weak: what was told to a system that the host has let go of is committed all the same.
+_open_systems: dict[int, AuditSystem] = {}
 _at_exit_registered = False
 
 
@@ -275,15 +305,24 @@ def _remember(system: AuditSystem) -> None:
     global _at_exit_registered
     if not _at_exit_registered:
         atexit.register(_close_forgotten)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_leave_to_parent)
         _at_exit_registered = True
-    _open_systems.add(system)
+    _open_systems[id(system)] = system
 
 
 def _close_forgotten() -> None:
     """Commit what hosts told and did not close; never longer than their exit timeouts."""
-    for system in list(_open_systems):
+    for system in list(_open_systems.values()):
         try:
             system.close(timeout=system._settings.exit_timeout)
         except UncommittedEvents as error:
             # Not by logging, which may be shut down already: the loss must be seen.
             sys.stderr.write(f"minutebook: {error}\n")
+
+
+def _leave_to_parent() -> None:
+    """Close the systems in a forked child, where their threads are not: they are the parent's."""
+    for system in list(_open_systems.values()):
+        system._abandon()
+    _open_systems.clear()
