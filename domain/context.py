@@ -107,8 +107,10 @@ def bind(
     """Bind who acts and in which request, for every event built inside the block.
 
     Blocks nest: a field that is not given keeps its outer value, and ``None`` unbinds it.
-    Works as a decorator too. The binding follows asyncio tasks created in the block, and
-    commands sent to service actors; a thread that the host starts must bind for itself.
+    Works as a decorator of plain functions too; a coroutine function takes the block into its
+    body, for a decorator's would have ended before it runs. The binding follows asyncio tasks
+    created in the block, and commands sent to service actors; a thread that the host starts
+    must bind for itself.
 
     Args:
         identity: who acts; the envelope's ``user_identity``.

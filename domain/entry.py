@@ -214,7 +214,12 @@ class Record(NamedTuple):
 def same_event(stored: bytes, told: bytes) -> bool:
     """Tell whether two stored bytes say the same: type and payload; not when, nor by whom."""
     one, other = orjson.loads(stored), orjson.loads(told)
-    return bool(one["type"] == other["type"] and one["payload"] == other["payload"])
+    return bool(one["type"] == other["type"]) and _canonical(one) == _canonical(other)
+
+
+def _canonical(said: dict[str, Any]) -> bytes:
+    # As text, for Python takes 1, 1.0 and true for equal.
+    return orjson.dumps(said["payload"], option=orjson.OPT_SORT_KEYS)
 
 
 def leaf_input(recorded_at: int, body: bytes) -> bytes:

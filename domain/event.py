@@ -11,12 +11,13 @@ table is in the README). Everything that a class declares itself is its payload.
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, get_args
 from uuid import UUID
 
 from pydantic import (
@@ -26,6 +27,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PydanticUserError,
     ValidationError,
 )
 from uuid_utils import uuid7
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextvars import ContextVar
 
+    from pydantic.fields import FieldInfo
+
 Outcome = Literal["success", "failure", "denied", "unknown"]
 """How what is recorded ended."""
 
@@ -44,6 +48,7 @@ Severity = Literal["debug", "info", "warning", "error", "critical"]
 """How much it asks for an operator's attention."""
 
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+", re.ASCII)
+_UUID_TEXT = re.compile(r"[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}", re.ASCII)
 
 # Names that the ledger gives an entry beside the fields of `AuditEvent`: a payload field
 # of the same name would make "the type" or "the body" of an entry ambiguous.
@@ -58,6 +63,7 @@ _LEDGER_NAMES: Final = frozenset(
         "hash_version",
         "leaf_hash",
         "payload",
+        "payload_names",
         "body",
     }
 )
@@ -69,10 +75,16 @@ def new_id() -> str:
 
 
 def _as_uuid_text(value: object) -> object:
-    if isinstance(value, str):
-        return str(UUID(value))
     # uuid_utils.UUID is no subclass of uuid.UUID; both print themselves canonically.
     return str(value) if type(value).__name__ == "UUID" else value
+
+
+def _canonical_uuid(value: str) -> str:
+    # Not left to UUID(), which takes "_", blanks and "+" for digits and repeats what it got.
+    if not _UUID_TEXT.fullmatch(value):
+        msg = "a UUID is 32 hex digits, with or without hyphens"
+        raise ValueError(msg)
+    return str(UUID(value))
 
 
 def _checked_traceparent(value: str) -> str:
@@ -83,7 +95,11 @@ def _checked_traceparent(value: str) -> str:
 
 
 def _in_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        msg = "lies outside the years 1 to 9999 in UTC"
+        raise ValueError(msg) from None
 
 
 def _not_empty(value: str) -> str:
@@ -135,7 +151,9 @@ class AuditEvent(BaseModel):
     payload_names: ClassVar[tuple[str, ...]] = ()
     """Names of the fields that the class declares beyond the envelope."""
 
-    id: Annotated[str, BeforeValidator(_as_uuid_text)] = Field(default_factory=new_id)
+    id: Annotated[str, BeforeValidator(_as_uuid_text), AfterValidator(_canonical_uuid)] = Field(
+        default_factory=new_id
+    )
     """UUID as text; version 7 unless given. The same id again is the same event."""
     source: _Text | None = Field(default_factory=_bound(context.source_var))
     """Which actor of which service speaks; filled in by the system when not given."""
@@ -177,22 +195,56 @@ class AuditEvent(BaseModel):
                 self.__pydantic_validator__.validate_python(data, self_instance=self)
             except ValidationError as error:
                 raise InvalidEvent(_explained(type(self), error)) from error
+            except PydanticUserError as error:
+                # By defer_build, what pydantic thinks of the class shows at its first use.
+                problem = str(error).partition("\n")[0].rstrip(".")
+                msg = f"{type(self).__name__} is declared wrongly: {problem}. Correct its fields."
+                raise EventDefinitionError(msg) from error
 
         __init__.__pydantic_base_init__ = True
+
+    @classmethod
+    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+        """Build the event with validation, unlike pydantic: what is told has been checked."""
+        return cls(**values)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; fields of `update` replace the event's and are validated.
+
+        The copy has the same ``id``, so with another payload it cannot be told beside its
+        original: give a new ``id`` too.
+
+        Raises:
+            InvalidEvent: an updated field is wrong or unknown.
+        """
+        copied = super().model_copy(deep=deep)
+        if not update:
+            return copied
+        fields = type(self).model_fields
+        values = {name: copied.__dict__[name] for name in fields} | dict(update)
+        return type(self)(**{_argument(fields.get(name), name): values[name] for name in values})
 
     def __init_subclass__(
         cls,
         *,
         type: str | None = None,
         schema_version: int = 1,
-        outcome: str = "success",
-        severity: str = "info",
+        outcome: str | None = None,
+        severity: str | None = None,
         abstract: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
         _refuse_reused_names(cls)
+        for name, value, allowed in (
+            ("outcome", outcome, get_args(Outcome)),
+            ("severity", severity, get_args(Severity)),
+        ):
+            if value is not None and value not in allowed:
+                msg = f"{cls.__name__}: {name} {value!r} is unknown; use one of {allowed}."
+                raise EventDefinitionError(msg)
         if abstract:
+            _refuse_abstract_below(cls)
             return
         if type is None:
             msg = (
@@ -206,16 +258,10 @@ class AuditEvent(BaseModel):
                 ' by dots, such as "order.shipped".'
             )
             raise EventDefinitionError(msg)
-        if not isinstance(schema_version, int) or schema_version < 1:
+        # By its exact type, for True is an int.
+        if builtins.type(schema_version) is not int or schema_version < 1:
             msg = f"{cls.__name__}: schema_version is {schema_version!r}; count it from 1."
             raise EventDefinitionError(msg)
-        for name, value, allowed in (
-            ("outcome", outcome, get_args(Outcome)),
-            ("severity", severity, get_args(Severity)),
-        ):
-            if value not in allowed:
-                msg = f"{cls.__name__}: {name} {value!r} is unknown; use one of {allowed}."
-                raise EventDefinitionError(msg)
         _refuse_second_class(type, cls)
         cls.type = type
         cls.schema_version = schema_version
@@ -224,29 +270,34 @@ class AuditEvent(BaseModel):
     def __pydantic_init_subclass__(
         cls,
         *,
-        outcome: str = "success",
-        severity: str = "info",
+        outcome: str | None = None,
+        severity: str | None = None,
         abstract: bool = False,
         **_: Any,
     ) -> None:
         # The fields are complete here but, by defer_build, their validator is not built
         # yet: the class's own defaults can still be written into them.
-        if cls.model_config.get("frozen") is not True or cls.model_config.get("extra") != "forbid":
+        changed = [name for name, fixed in _FIXED if cls.model_config.get(name) != fixed]
+        if changed:
             msg = (
-                f"{cls.__name__} loosens the event's model_config; events are frozen and"
-                " refuse unknown fields: drop `frozen` and `extra` from it."
+                f"{cls.__name__} changes {', '.join(changed)} of the event's model_config, on"
+                " which the stored bytes rely; drop that from its own."
             )
             raise EventDefinitionError(msg)
         fields = cls.model_fields
         cls.payload_names = tuple(name for name in fields if name not in ENVELOPE_FIELDS)
-        fields["outcome"].default = outcome
-        fields["severity"].default = severity
+        if outcome is not None:
+            fields["outcome"].default = outcome
+        if severity is not None:
+            fields["severity"].default = severity
         if not abstract:
             _registry[cls.type] = cls
 
 
 ENVELOPE_FIELDS: Final = tuple(AuditEvent.model_fields)
 """Names of the envelope's fields, in stored order."""
+
+_FIXED: Final = tuple(AuditEvent.model_config.items())
 
 _registry: dict[str, type[AuditEvent]] = {}
 
@@ -257,7 +308,12 @@ def registered_types() -> Mapping[str, type[AuditEvent]]:
 
 
 def _refuse_reused_names(cls: type[AuditEvent]) -> None:
-    declared = set(_own_annotations(cls)) | set(vars(cls))
+    # Its mix-ins as well: an event among its bases has been through this.
+    bases = [base for base in cls.__mro__ if base is cls or not issubclass(base, AuditEvent)]
+    declared: set[str] = set()
+    for base in bases:
+        if base not in AuditEvent.__mro__:
+            declared.update(_own_annotations(base), vars(base))
     reused = sorted(declared & (_LEDGER_NAMES | set(ENVELOPE_FIELDS)))
     if reused:
         msg = (
@@ -270,14 +326,23 @@ def _refuse_reused_names(cls: type[AuditEvent]) -> None:
 if sys.version_info >= (3, 14):
     from annotationlib import Format, get_annotations
 
-    def _own_annotations(cls: type[AuditEvent]) -> Mapping[str, Any]:
+    def _own_annotations(cls: type) -> Mapping[str, Any]:
         # By value, a forward reference would raise here, before pydantic can resolve it.
         return get_annotations(cls, format=Format.FORWARDREF)
 else:
     from inspect import get_annotations
 
-    def _own_annotations(cls: type[AuditEvent]) -> Mapping[str, Any]:
+    def _own_annotations(cls: type) -> Mapping[str, Any]:
         return get_annotations(cls)
+
+
+def _refuse_abstract_below(cls: type[AuditEvent]) -> None:
+    if hasattr(cls, "type"):
+        msg = (
+            f"{cls.__name__} is abstract and inherits the event type {cls.type!r}; derive it from"
+            " an abstract event, or give it a type of its own."
+        )
+        raise EventDefinitionError(msg)
 
 
 def _refuse_second_class(event_type: str, cls: type[AuditEvent]) -> None:
@@ -294,6 +359,12 @@ def _refuse_second_class(event_type: str, cls: type[AuditEvent]) -> None:
         " or tell that class."
     )
     raise EventDefinitionError(msg)
+
+
+def _argument(field: FieldInfo | None, name: str) -> str:
+    # An alias is what the constructor calls the field.
+    alias = None if field is None else field.validation_alias
+    return alias if isinstance(alias, str) else name
 
 
 def _explained(cls: type[AuditEvent], error: ValidationError) -> str:

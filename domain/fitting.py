@@ -28,7 +28,7 @@ def fit(items: Sequence[Item], size: Callable[[Item], int]) -> tuple[tuple[Item,
 
 def fit_texts(texts: Sequence[str]) -> tuple[tuple[str, ...], int]:
     """Return the first texts, as many as fit, and how many were left out."""
-    # Six bytes a character is the worst that JSON's escapes come to.
+    # Six bytes a character is the worst that JSON's own escapes come to.
     return fit(texts, lambda text: 6 * len(text) + 3)
 
 
@@ -37,4 +37,4 @@ def shortened(text: str, characters_max: int = 2000) -> str:
     if len(text) <= characters_max:
         return text
     half = (characters_max - 5) // 2
-    return f"{text[:half]} ... {text[-half:]}"
+    return f"{text[:half]} ... {text[len(text) - half :]}"

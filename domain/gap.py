@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.entry import Record, from_microseconds
 from minutebook.domain.events import AuditGap
+from minutebook.domain.surrogates import unescape_all
 
 _NAMESPACE: Final = UUID("6c1f4d3e-5b0a-5c59-9d1c-2f6d3b8a7e10")
 
@@ -27,6 +28,8 @@ def substitute(
 ) -> Record:
     """Return the record of an ``audit.gap`` that takes the place of another record.
 
+    It says who acted and in which request just as the other did.
+
     Args:
         record: what could not be stored.
         encoder: the system's.
@@ -36,13 +39,13 @@ def substitute(
     gap = AuditGap(
         id=str(uuid5(_NAMESPACE, f"{record.producer}/{record.producer_seq}")),
         occurred_at=from_microseconds(record.occurred_at),
-        source=record.source,
-        user_identity=record.user_identity,
-        session_id=record.session_id,
-        correlation_id=record.correlation_id,
-        plan_id=record.plan_id,
+        source=unescape_all(record.source),
+        user_identity=unescape_all(record.user_identity),
+        session_id=unescape_all(record.session_id),
+        correlation_id=unescape_all(record.correlation_id),
+        plan_id=unescape_all(record.plan_id),
         causation_id=None,
-        on_behalf_of=record.on_behalf_of,
+        on_behalf_of=unescape_all(record.on_behalf_of),
         traceparent=None,
         outcome="success" if cause == "repeated" else "failure",
         severity="info" if cause == "repeated" else "warning",

@@ -6,7 +6,7 @@
 | tuple, deque | list |
 | datetime (aware; a naive one is refused) | RFC 3339, UTC, microseconds, ``Z`` |
 | date, time | ISO 8601 |
-| timedelta | ISO 8601 duration |
+| timedelta | ISO 8601 duration, in days, hours, minutes and seconds |
 | UUID of any library | text |
 | Decimal, path, IP address | text |
 | bytes | standard base64 |
@@ -35,7 +35,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
-from pydantic_core import to_jsonable_python
 
 from minutebook.domain.errors import InvalidEvent
 from minutebook.domain.redaction import is_secret
@@ -92,25 +91,55 @@ def jsonable(value: Any, where: str, redactor: Redactor, *, depth: int = 0) -> A
         items = [jsonable(item, f"{where}{{}}", redactor, depth=depth + 1) for item in value]
         return _in_order(items)
     if isinstance(value, BaseModel):
-        return _jsonable_members(value.__dict__.items(), where, redactor, depth)
+        return _jsonable_members(model_members(value).items(), where, redactor, depth)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         members = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
         return _jsonable_members(members, where, redactor, depth)
-    return _jsonable_leaf(value, where, redactor)
+    if isinstance(value, Secret | SecretStr | SecretBytes):
+        return masked(value, where, redactor, depth=depth + 1)
+    return _jsonable_leaf(value, where)
 
 
-def _jsonable_leaf(value: Any, where: str, redactor: Redactor) -> Any:
+def masked(value: Any, where: str, redactor: Redactor, *, depth: int = 0) -> str:
+    """Return what stands for a secret; equal values have equal fingerprints.
+
+    Whatever is neither text nor a number is fingerprinted as it would be stored: its
+    ``str`` may hide what differs, as that of a ``SecretStr`` inside does, or depend on the
+    order of a set.
+
+    Raises:
+        InvalidEvent: a part of it has no rule.
+    """
+    if isinstance(value, Secret | SecretStr | SecretBytes):
+        value = value.get_secret_value()
+    if not isinstance(value, str | bytes | int | float):
+        value = jsonable(value, where, redactor, depth=depth)
+        if not isinstance(value, str):
+            value = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return redactor.mask(value)
+
+
+def model_members(model: BaseModel) -> dict[str, Any]:
+    """Return a model's fields and extra values; its ``__dict__`` may hold cached properties."""
+    said = model.__dict__
+    members = {name: said[name] for name in type(model).model_fields if name in said}
+    return members | (model.__pydantic_extra__ or {})
+
+
+def _jsonable_leaf(value: Any, where: str) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             msg = f"{where} is a naive datetime; give it a time zone, such as datetime.now(UTC)."
             raise InvalidEvent(msg)
-        return rfc3339(value)
+        try:
+            return rfc3339(value)
+        except OverflowError:
+            msg = f"{where} lies outside the years 1 to 9999 in UTC; correct it, or use text."
+            raise InvalidEvent(msg) from None
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return to_jsonable_python(value)
-    if isinstance(value, Secret | SecretStr | SecretBytes):
-        return redactor.mask(value)
+        return _iso_duration(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, PurePath):
@@ -139,7 +168,7 @@ def _jsonable_members(members: Any, where: str, redactor: Redactor, depth: int) 
             msg = f"{where} has two keys that both read {name!r}; make them differ as text."
             raise InvalidEvent(msg)
         if is_secret(name, value):
-            result[stored] = redactor.mask(value)
+            result[stored] = masked(value, f"{where}.{name}", redactor, depth=depth + 1)
         else:
             result[stored] = jsonable(value, f"{where}.{name}", redactor, depth=depth + 1)
     return result
@@ -151,7 +180,7 @@ def _key_text(key: Any, where: str, redactor: Redactor) -> str:
         return text
     if text is None or isinstance(text, int | float):
         return orjson.dumps(text).decode("ascii")
-    msg = f"{where} has the key {key!r:.80}, which has no text; use a string."
+    msg = f"{where} has a {type(key).__qualname__} as a key, which has no text; use a string."
     raise InvalidEvent(msg)
 
 
@@ -161,6 +190,20 @@ def _in_order(items: list[Any]) -> list[Any]:
     except TypeError:
         # Mixed types have no order of their own: any fixed one makes equal sets equal bytes.
         return sorted(items, key=lambda item: (type(item).__name__, orjson.dumps(item)))
+
+
+def _iso_duration(span: timedelta) -> str:
+    # Not pydantic's text: it counts a year from 365 days up, and a year is no such thing.
+    sign, span = ("-", -span) if span < timedelta(0) else ("", span)
+    minutes, seconds = divmod(span.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{span.microseconds:06d}".rstrip("0") if span.microseconds else ""
+    days_text = f"{span.days}D" if span.days else ""
+    time_text = f"{hours}H" if hours else ""
+    time_text += f"{minutes}M" if minutes else ""
+    if seconds or fraction or not (days_text or time_text):
+        time_text += f"{seconds}{fraction}S"
+    return f"{sign}P{days_text}{'T' if time_text else ''}{time_text}"
 
 
 def rfc3339(moment: datetime) -> str:

@@ -27,14 +27,16 @@ _FINGERPRINT_HEX_DIGITS = 16
 # A segment (between dots) that ends in one of these words. "tokens" stands apart: LLM
 # settings count tokens, so a number under such a name is a count (`is_secret`).
 _SECRET_SEGMENT = re.compile(
-    r"(^|[_\-])("
-    r"pass(word|wd|phrase|code)s?|pwd|secrets?|tokens?|credentials?|cookies?|authorization"
-    r"|(api|access|secret|private|signing|encryption|master|client|account|license)_?keys?"
-    r"|(connection_?string|dsn)"
-    r")(_(hash|value|text|plain|old|new|\d+))?$",
+    r"((^|_)("
+    r"passcodes?|pwd|secrets?|tokens?|credentials?|cookies?|authorization|bearer"
+    r"|(api|access|secret|private|signing|encryption|master|client|account|license|session|ssh)"
+    r"_?keys?|connection_?string|dsn)"
+    # Those that are written in one with what is before them, too: PGPASSWORD, authtoken.
+    r"|pass(word|wd|phrase)s?|(access|auth|refresh|session)tokens?"
+    r")(_(hash|value|text|plain|old|new|pem)|_?\d+)?$",
     re.ASCII,
 )
-_CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @lru_cache(maxsize=4096)

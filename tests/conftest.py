@@ -1,0 +1,24 @@
+"""Settings and fixtures that all tests share."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from minutebook.domain.encoding import Encoder
+from minutebook.domain.redaction import KEY_BYTES, Redactor
+
+# No deadline: a shared machine is at times slow, and that is no failure of the example.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture
+def redactor() -> Redactor:
+    return Redactor(b"k" * KEY_BYTES)
+
+
+@pytest.fixture
+def encoder(redactor: Redactor) -> Encoder:
+    return Encoder(redactor)
