@@ -117,6 +117,35 @@ PLAIN = st.builds(
 )
 
 
+SEAMS = (
+    ',"severity":"',
+    '"severity":',
+    '","severity":"info",',
+    '"source":null',
+    '"payload":{',
+    "\\",
+    '"',
+)
+
+
+@given(PLAIN, st.lists(st.sampled_from(SEAMS), max_size=3).map("".join), st.booleans())
+def test_no_text_can_be_taken_for_a_seam(event: Plain, text: str, sourced: bool) -> None:
+    """The fast path cuts the bytes at the id, the source and the severity: never inside a text."""
+    words = tuple(text.split(","))
+    sewn = event.model_copy(
+        update={
+            "outcome_reason": text,
+            "user_identity": f"u{text}",
+            "project_names": (*words, "severity"),
+            "texts": [*words, "severity", "info"],
+            "source": f"s{text}" if sourced else None,
+        }
+    )
+    head = ENCODER.encode_head(sewn)
+    assert head == head_by_the_rules(sewn)
+    assert json.loads(with_producer(head, PRODUCER, 0))["outcome_reason"] == text
+
+
 @given(PLAIN)
 def test_the_fast_path_and_the_rules_write_the_same_bytes(event: Plain) -> None:
     assert takes_plain_path(event)
