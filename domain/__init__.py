@@ -11,6 +11,7 @@ if __name__ != "minutebook.domain":
 
 from minutebook.domain.context import Binding, bind
 from minutebook.domain.entry import Entry, Receipt
+from minutebook.domain.envelope import Outcome, Severity
 from minutebook.domain.errors import (
     AuditClosed,
     AuthenticationFailed,
@@ -29,7 +30,7 @@ from minutebook.domain.errors import (
     ValidationFailed,
     WorkFailed,
 )
-from minutebook.domain.event import AuditEvent, Outcome, Severity
+from minutebook.domain.event import AuditEvent
 from minutebook.domain.plan import Phase, ProcessingState
 
 __all__ = [

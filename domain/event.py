@@ -17,38 +17,29 @@ import sys
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, get_args
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, get_args
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PydanticUserError,
-    ValidationError,
-)
-from uuid_utils import uuid7
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError
 
 from minutebook.domain import context
+from minutebook.domain.envelope import (
+    EventId,
+    Moment,
+    Outcome,
+    Severity,
+    Text,
+    Traceparent,
+    bound,
+    new_id,
+)
 from minutebook.domain.errors import EventDefinitionError, InvalidEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextvars import ContextVar
+    from collections.abc import Mapping
 
     from pydantic.fields import FieldInfo
 
-Outcome = Literal["success", "failure", "denied", "unknown"]
-"""How what is recorded ended."""
-
-Severity = Literal["debug", "info", "warning", "error", "critical"]
-"""How much it asks for an operator's attention."""
-
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+", re.ASCII)
-_UUID_TEXT = re.compile(r"[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}", re.ASCII)
 
 # Names that the ledger gives an entry beside the fields of `AuditEvent`: a payload field
 # of the same name would make "the type" or "the body" of an entry ambiguous.
@@ -67,55 +58,6 @@ _LEDGER_NAMES: Final = frozenset(
         "body",
     }
 )
-
-
-def new_id() -> str:
-    """Return a new UUIDv7 as text: ids that sort by time keep the ledger's index cheap."""
-    return str(uuid7())
-
-
-def _as_uuid_text(value: object) -> object:
-    # uuid_utils.UUID is no subclass of uuid.UUID; both print themselves canonically.
-    return str(value) if type(value).__name__ == "UUID" else value
-
-
-def _canonical_uuid(value: str) -> str:
-    # Not left to UUID(), which takes "_", blanks and "+" for digits and repeats what it got.
-    if not _UUID_TEXT.fullmatch(value):
-        msg = "a UUID is 32 hex digits, with or without hyphens"
-        raise ValueError(msg)
-    return str(UUID(value))
-
-
-def _checked_traceparent(value: str) -> str:
-    if not context.is_traceparent(value):
-        msg = "a traceparent is 00-<32 hex digits>-<16 hex digits>-<2 hex digits>"
-        raise ValueError(msg)
-    return value
-
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        msg = "lies outside the years 1 to 9999 in UTC"
-        raise ValueError(msg) from None
-
-
-def _not_empty(value: str) -> str:
-    if not value:
-        msg = "is empty; leave it out instead"
-        raise ValueError(msg)
-    return value
-
-
-# Not by pydantic's min_length, which refuses lone surrogates.
-_Text = Annotated[str, AfterValidator(_not_empty)]
-
-
-def _bound(variable: ContextVar[str | None]) -> Callable[[], str | None]:
-    # The C method itself: a function around it would triple the cost of the field.
-    return variable.get
 
 
 class AuditEvent(BaseModel):
@@ -151,31 +93,25 @@ class AuditEvent(BaseModel):
     payload_names: ClassVar[tuple[str, ...]] = ()
     """Names of the fields that the class declares beyond the envelope."""
 
-    id: Annotated[str, BeforeValidator(_as_uuid_text), AfterValidator(_canonical_uuid)] = Field(
-        default_factory=new_id
-    )
+    id: EventId = Field(default_factory=new_id)
     """UUID as text; version 7 unless given. The same id again is the same event."""
-    source: _Text | None = Field(default_factory=_bound(context.source_var))
+    source: Text | None = Field(default_factory=bound(context.source_var))
     """Which actor of which service speaks; filled in by the system when not given."""
-    occurred_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] = Field(
-        default_factory=partial(datetime.now, UTC)
-    )
+    occurred_at: Moment = Field(default_factory=partial(datetime.now, UTC))
     """When it happened, UTC, microseconds; kept to the end as given."""
-    user_identity: _Text | None = Field(default_factory=_bound(context.user_identity_var))
+    user_identity: Text | None = Field(default_factory=bound(context.user_identity_var))
     """Who acted."""
-    on_behalf_of: _Text | None = Field(default_factory=_bound(context.on_behalf_of_var))
+    on_behalf_of: Text | None = Field(default_factory=bound(context.on_behalf_of_var))
     """For whom."""
-    session_id: _Text | None = Field(default_factory=_bound(context.session_id_var))
+    session_id: Text | None = Field(default_factory=bound(context.session_id_var))
     """In which session."""
-    correlation_id: _Text | None = Field(default_factory=_bound(context.correlation_id_var))
+    correlation_id: Text | None = Field(default_factory=bound(context.correlation_id_var))
     """What one request has in common."""
-    causation_id: _Text | None = Field(default_factory=_bound(context.causation_id_var))
+    causation_id: Text | None = Field(default_factory=bound(context.causation_id_var))
     """Id of the event that led to this one."""
-    traceparent: Annotated[str, AfterValidator(_checked_traceparent)] | None = Field(
-        default_factory=_bound(context.traceparent_var)
-    )
+    traceparent: Traceparent | None = Field(default_factory=bound(context.traceparent_var))
     """W3C Trace Context header."""
-    plan_id: _Text | None = Field(default_factory=_bound(context.plan_id_var))
+    plan_id: Text | None = Field(default_factory=bound(context.plan_id_var))
     """The plan that it belongs to."""
     project_names: tuple[str, ...] = ()
     """The projects that it touches."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import minutebook.actors
 import minutebook.domain
-from minutebook.domain import AuditEvent, MinutebookError, errors, events, state
+from minutebook.domain import AuditEvent, MinutebookError, envelope, errors, events, state
 from minutebook.domain import commands as commands_module
 from minutebook.domain import event as event_module
 from minutebook.domain.event import registered_types
@@ -30,7 +30,7 @@ def test_the_public_names_are_sorted_and_listed_once(package: ModuleType) -> Non
 def test_each_public_name_resolves_and_is_documented(package: ModuleType, name: str) -> None:
     thing = getattr(package, name)
     if get_origin(thing) is Literal:
-        assert name in _documented_aliases(event_module)
+        assert name in _documented_aliases(envelope)
         return
     if isinstance(thing, type):
         assert "__doc__" in vars(thing)
@@ -78,7 +78,7 @@ def _documented_aliases(module: ModuleType) -> list[str]:
     ("module", "node"),
     [
         pytest.param(module, node, id=node.name)
-        for module in (events, state, event_module)
+        for module in (events, state, envelope, event_module)
         for node in _classes(module)
     ],
 )
