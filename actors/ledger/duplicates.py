@@ -69,7 +69,8 @@ def settle(
         stand_in, outcome = _judge(record, body, encoder)
         verdicts.append(verdict if outcome is None else outcome)
         # A batch that is retried may have entered its substitutes the first time.
-        if stand_in.id not in known([stand_in.id]):
+        if stand_in.id not in places and stand_in.id not in known([stand_in.id]):
+            places[stand_in.id] = len(new)
             new.append(stand_in)
     return Settled(new, verdicts)
 

@@ -43,8 +43,10 @@ def open_read_only(
 
 def is_blank(connection: apsw.Connection) -> bool:
     """Tell whether the database holds nothing: another process may be making a ledger of it."""
+    # SQLite takes a file of one byte for an empty database, of no page even.
     return bool(
-        connection.pragma("application_id") == 0
+        connection.pragma("page_count") > 0
+        and connection.pragma("application_id") == 0
         and connection.pragma("user_version") == 0
         and connection.execute("SELECT count(*) FROM sqlite_schema").get == 0
     )
@@ -84,5 +86,5 @@ def inspect_ledger(connection: apsw.Connection, path: Path) -> None:
     if path.stat().st_size <= _CHECKED_BYTES_MAX:
         found = connection.pragma("quick_check", 1)
         if found != "ok":
-            msg = f"ledger {path} is damaged: {found}; restore a backup."
+            msg = f"ledger {path} is damaged: {' '.join(found.split())}; restore a backup."
             raise LedgerCorrupt(msg)

@@ -63,6 +63,9 @@ class MemoryLedger:
             self.verify()
             self._closed = True
 
+    def leave(self) -> None:
+        """Nothing: a forked child has a copy of all of it."""
+
     def verify(self) -> None:
         """Check that nothing was changed, removed or reordered.
 

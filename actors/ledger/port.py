@@ -42,3 +42,9 @@ class Ledger(Protocol):
     def close(self) -> None:
         """Give back what the ledger holds; harmless when it was closed before."""
         ...
+
+    def leave(self) -> None:
+        """Let go of its locks, and touch nothing else: in a forked child, while the parent,
+        to whom the ledger belongs, goes on.
+        """
+        ...

@@ -24,7 +24,7 @@ from minutebook.actors.ledger.sqlite_errors import translated
 from minutebook.actors.ledger.turns import Turns
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import COLUMNS, Entry, Receipt, Record
-from minutebook.domain.errors import DuplicateEvent
+from minutebook.domain.errors import DuplicateEvent, LedgerInputOutput, LedgerUnavailable
 
 BUSY_TIMEOUT_S: Final = 5.0
 """Default wait for SQLite's own write lock, behind the fair lock."""
@@ -68,6 +68,7 @@ class SqliteLedger:
                 self._connection = open_for_writing(
                     self.path, busy_timeout_s=busy_timeout_s, created_at=clock()
                 )
+                self._opened_file = self._file_at_path()
         except BaseException:
             self._turns.close()
             raise
@@ -77,12 +78,16 @@ class SqliteLedger:
         records = [Record.of(body) for body in bodies]
         try:
             with self._turns:
+                self._check_in_place()
                 try:
                     return self._append_new(records)
                 except apsw.ConstraintError:
                     return self._append_settled(records)
         except apsw.Error as error:
             raise translated(error, self.path) from error
+        except MemoryError as error:
+            msg = f"ledger {self.path}: there is no memory left; free some."
+            raise LedgerUnavailable(msg) from error
 
     def close(self) -> None:
         """Close the file; the last one to close it also empties its write-ahead log."""
@@ -93,6 +98,26 @@ class SqliteLedger:
             raise translated(error, self.path) from error
         finally:
             self._turns.close()
+
+    def leave(self) -> None:
+        """Let go of the lock; see `minutebook.actors.ledger.port.Ledger.leave`."""
+        self._turns.close()
+
+    def _check_in_place(self) -> None:
+        # SQLite would go on writing to a deleted file, which nobody could ever read.
+        if self._file_at_path() != self._opened_file:
+            msg = (
+                f"ledger {self.path}: the file was moved or deleted while it was open; put it"
+                " back, or restart to begin a new one."
+            )
+            raise LedgerInputOutput(msg)
+
+    def _file_at_path(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _append_new(self, records: Sequence[Record]) -> list[Receipt | DuplicateEvent]:
         self._connection.execute("BEGIN IMMEDIATE")

@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from minutebook.domain.errors import LedgerInputOutput
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -25,14 +27,25 @@ class Turns:
 
     Args:
         path: the lock file, made when missing; never deleted.
+
+    Raises:
+        LedgerInputOutput: the operating system refuses the file, or the lock.
     """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._path = path
+        self._descriptor: int | None = None
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise self._refused(error) from error
 
     def __enter__(self) -> None:
         if fcntl is not None and self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                raise self._refused(error) from error
 
     def __exit__(
         self,
@@ -48,3 +61,9 @@ class Turns:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _refused(self, error: OSError) -> LedgerInputOutput:
+        return LedgerInputOutput(
+            f"lock file {self._path}: {error.strerror}; make it a file that can be written, on a"
+            " file system that can lock."
+        )
