@@ -143,7 +143,9 @@ class AuditActor(ThreadingActor):
         )
         return outcomes
 
-    def _append(self, bodies: list[bytes]) -> Sequence[Receipt | MinutebookError]:
+    def _append(
+        self, bodies: list[bytes], *, tries: int = 2
+    ) -> Sequence[Receipt | MinutebookError]:
         try:
             return self._with_retries(lambda: self._ledger.append(bodies))
         except _GivenUp:
@@ -153,6 +155,9 @@ class AuditActor(ThreadingActor):
         except BaseException as error:
             if len(bodies) > 1:
                 return [outcome for body in bodies for outcome in self._append([body])]
+            if tries > 1:
+                # It may be in the ledger all the same, and then gets its receipt.
+                return self._append(bodies, tries=tries - 1)
             logger.exception("ledger %s: an event could not be stored", self._vitals.ledger)
             return [self._stand_in(bodies[0], error)]
 

@@ -195,9 +195,9 @@ def resolve(future: ThreadingFuture[Any], outcome: object) -> None:
 def uncommitted(ledger: str, count: int) -> UncommittedEvents:
     """Return what a future gets when the system is closed before the ledger was reached."""
     msg = (
-        f"ledger {ledger}: it could not be written before the system was closed, and {count}"
-        " told events are not known to be in it; look for them in the ledger, and tell them"
-        " to the next system."
+        f"ledger {ledger}: it could not be written before the system was closed; events that"
+        f" are not known to be in it: {count}. Look for them there, and tell them to the next"
+        " system."
     )
     return UncommittedEvents(msg, count=count)
 

@@ -72,8 +72,17 @@ def load_settings(given: SettingsGiven) -> Settings:
             defer_build=False,
         )
 
-    _warn_of_unknown_variables()
     values: dict[str, Any] = dict(given.items())
+    # Before pydantic-settings sees them, which takes some names for options of its own.
+    unknown = [repr(name) for name in values if name not in Settings.model_fields]
+    if unknown:
+        known = ", ".join(Settings.model_fields)
+        msg = (
+            f"settings: there is no setting {', '.join(unknown)} (there are {known})."
+            " Correct them and open again; nothing was opened."
+        )
+        raise SettingsError(msg)
+    _warn_of_unknown_variables()
     try:
         settings = FromEnvironment(**values)
     except ValidationError as error:
@@ -93,10 +102,6 @@ def _explained(error: ValidationError, given: dict[str, Any]) -> str:
     problems = []
     for detail in error.errors(include_url=False, include_input=False):
         name = ".".join(map(str, detail["loc"]))
-        if detail["type"] == "extra_forbidden":
-            known = ", ".join(Settings.model_fields)
-            problems.append(f"there is no setting {name!r} (there are {known})")
-            continue
         origin = name if name in given else ENVIRONMENT_PREFIX + name.upper()
         problems.append(f"{origin}: {detail['msg']}")
     return f"settings: {'; '.join(problems)}. Correct them and open again; nothing was opened."

@@ -31,7 +31,8 @@ from minutebook.actors.key_file import load_or_create_key
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.plan_apply import Apply, PlanApplyActor
-from minutebook.actors.plan_lifecycle import PlanLifecycleActor, Plans
+from minutebook.actors.plan_lifecycle import PlanLifecycleActor
+from minutebook.actors.plans import Plans
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
 from minutebook.actors.session import SessionActor, Sessions
 from minutebook.actors.settings import Settings, SettingsGiven, load_settings

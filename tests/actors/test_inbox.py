@@ -1,0 +1,175 @@
+"""The inboxes by themselves: order, batches, closing, and what nobody can take back."""
+
+import threading
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from pykka import ActorRegistry, ThreadingActor, ThreadingFuture
+
+from minutebook.actors.inbox import (
+    AuditInbox,
+    Barrier,
+    Batch,
+    Delivery,
+    Inbox,
+    Told,
+    resolve,
+    uncommitted,
+)
+from minutebook.domain.errors import AuditClosed, UncommittedEvents
+from tests.contract.trail import WAIT_S
+
+
+class Collector(ThreadingActor):
+    """Keeps what it gets."""
+
+    use_daemon_thread = True
+
+    def __init__(self, got: list[Any]) -> None:
+        super().__init__()
+        self._got = got
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        return Inbox()
+
+    def on_receive(self, message: Any) -> None:
+        self._got.append(message)
+
+
+def start(got: list[Any]) -> tuple[Any, Inbox]:
+    ref = Collector.start(got)
+    ActorRegistry.unregister(ref)
+    inbox: Any = ref.actor_inbox
+    assert isinstance(inbox, Inbox)
+    return ref, inbox
+
+
+def test_all_that_was_accepted_is_handled_before_the_stop() -> None:
+    got: list[Any] = []
+    ref, inbox = start(got)
+    for number in range(1000):
+        inbox.deliver(number)
+    inbox.close(ref).get(timeout=WAIT_S)
+    assert got == list(range(1000))
+    with pytest.raises(AuditClosed, match="open a new one"):
+        inbox.deliver(1000)
+
+
+def test_closing_again_waits_for_the_same_end() -> None:
+    got: list[Any] = []
+    ref, inbox = start(got)
+    first = inbox.close(ref)
+    assert inbox.close(ref) is first
+    assert first.get(timeout=WAIT_S) is True
+    assert len(inbox) == 0
+
+
+@pytest.mark.parametrize("races", [200, pytest.param(2000, marks=pytest.mark.slow)])
+def test_a_delivery_that_returned_is_handled_however_it_races_with_closing(races: int) -> None:
+    for _ in range(races):
+        got: list[Any] = []
+        ref, inbox = start(got)
+        taken: list[int] = []
+        begin = threading.Barrier(2)
+
+        def deliver(
+            inbox: Inbox = inbox, taken: list[int] = taken, begin: threading.Barrier = begin
+        ) -> None:
+            begin.wait()
+            try:
+                for number in range(10_000):
+                    inbox.deliver(number)
+                    taken.append(number)
+            except AuditClosed:
+                pass
+
+        thread = threading.Thread(target=deliver)
+        thread.start()
+        begin.wait()
+        inbox.close(ref).get(timeout=WAIT_S)
+        thread.join()
+        assert got == taken
+
+
+def test_no_delivery_falls_between_the_check_and_the_hand_over() -> None:
+    # The race above, held open: a delivery is past the check when somebody closes.
+    got: list[Any] = []
+    ref, inbox = start(got)
+    past_the_check, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def __init__(self, queue: SimpleQueue[Any]) -> None:
+            self._queue = queue
+
+        def put(self, item: Any) -> None:
+            if item == "slow":
+                past_the_check.set()
+                go_on.wait(WAIT_S)
+            self._queue.put(item)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._queue, name)
+
+    inbox.deliver("first")
+    vars(inbox)["_queue"] = Slow(inbox._queue)
+    deliverer = threading.Thread(target=inbox.deliver, args=("slow",))
+    deliverer.start()
+    assert past_the_check.wait(WAIT_S)
+    closer = threading.Thread(target=inbox.close, args=(ref,))
+    closer.start()
+    closer.join(0.2)  # without the lock it ends here, its stop before the slow delivery
+    go_on.set()
+    deliverer.join(WAIT_S)
+    closer.join(WAIT_S)
+    inbox.close(ref).get(timeout=WAIT_S)
+    assert got == ["first", "slow"]
+
+
+def test_a_batch_is_what_waits_up_to_the_limit_in_order() -> None:
+    inbox = AuditInbox(batch_max=3)
+    told, barrier = Told(b"2", ThreadingFuture()), Barrier(ThreadingFuture())
+    for item in (b"1", told, barrier, b"4"):
+        inbox.deliver(item)
+    assert inbox.get() == Delivery(Batch([b"1", told, barrier]))
+    assert not inbox.empty()
+    assert inbox.get() == Delivery(Batch([b"4"]))
+    assert inbox.empty()
+
+
+def test_pykkas_own_message_ends_a_batch_and_is_not_lost() -> None:
+    inbox = AuditInbox()
+    stop = Delivery("stop")
+    inbox.deliver(b"1")
+    inbox.put(stop)
+    assert inbox.get() == Delivery(Batch([b"1"]))
+    assert not inbox.empty()
+    assert inbox.get() is stop
+    assert inbox.empty()
+
+
+def test_giving_up_tells_everybody_who_waits_and_counts_events_only() -> None:
+    inbox = AuditInbox()
+    told: Told = Told(b"2", ThreadingFuture())
+    barrier = Barrier(ThreadingFuture())
+    stop = Delivery("stop")
+    for item in (b"1", told, barrier, b"3"):
+        inbox.deliver(item)
+    inbox.put(stop)
+
+    assert inbox.give_up("audit.db") == 3
+
+    for future in (told.reply, barrier.reply):
+        with pytest.raises(UncommittedEvents):
+            future.get(timeout=0)
+    assert inbox.get() is stop
+    assert inbox.empty()
+
+
+def test_a_future_that_somebody_set_already_is_left_alone() -> None:
+    future: ThreadingFuture[Any] = ThreadingFuture()
+    future.set("theirs")
+    resolve(future, "ours")
+    resolve(future, uncommitted("audit.db", 1))
+    assert future.get(timeout=0) == "theirs"
