@@ -23,8 +23,8 @@ from minutebook.domain.commands import (
 )
 from minutebook.domain.context import user_identity_var
 from minutebook.domain.entry import to_microseconds
+from minutebook.domain.envelope import new_id
 from minutebook.domain.errors import AuthenticationFailed, UnknownUser, UserExists
-from minutebook.domain.event import new_id
 from minutebook.domain.events import AuthFailed, AuthMethod, AuthSucceeded, EntityDeleted
 from minutebook.domain.state import ApiToken, Principal, User
 
@@ -76,7 +76,7 @@ class AuthActor(ServiceActor):
     def create_user(self, command: CreateUser) -> User:
         """Make a user."""
         user = User(name=command.name, created_at=datetime.now(UTC))
-        password_hash = self._hasher.hash(command.password.get_secret_value())
+        password_hash = self._hasher.hash(_encoded(command.password))
         with self._database.transaction():
             if self._database.row("SELECT 1 FROM users WHERE name = ?", (user.name,)):
                 msg = f"a user {user.name!r} exists already; choose another name."
@@ -131,7 +131,7 @@ class AuthActor(ServiceActor):
                     token.token_id,
                     token.user_name,
                     token.label,
-                    _digest(secret),
+                    _digest(token.secret),
                     to_microseconds(token.created_at),
                 ),
             )
@@ -142,8 +142,10 @@ class AuthActor(ServiceActor):
         """Check a password."""
         row = self._database.row("SELECT password_hash FROM users WHERE name = ?", (command.name,))
         # An unknown user costs a check too: the answer's time must not tell names apart.
-        expected = self._nobodys_hash if row is None else row["password_hash"]
-        matches = self._matches(expected, command.password.get_secret_value())
+        # Asked for in any case, since making it costs the first of them more than a check.
+        nobodys_hash = self._nobodys_hash
+        expected = nobodys_hash if row is None else row["password_hash"]
+        matches = self._matches(expected, _encoded(command.password))
         if row is None or not matches:
             reason: Literal["unknown_user", "bad_credential"] = (
                 "unknown_user" if row is None else "bad_credential"
@@ -156,13 +158,13 @@ class AuthActor(ServiceActor):
         """Check an API token."""
         row = self._database.row(
             "SELECT user_name FROM tokens WHERE digest = ?",
-            (_digest(command.secret.get_secret_value()),),
+            (_digest(command.secret),),
         )
         if row is None:
             self._refuse("token", _UNKNOWN, "bad_credential", command.source_address)
         return self._accept("token", row["user_name"], command.source_address)
 
-    def _matches(self, password_hash: str, password: str) -> bool:
+    def _matches(self, password_hash: str, password: bytes) -> bool:
         from argon2.exceptions import VerificationError
 
         try:
@@ -223,8 +225,13 @@ class AuthActor(ServiceActor):
         return User(**row)
 
 
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+def _digest(secret: SecretStr) -> bytes:
+    return hashlib.sha256(_encoded(secret)).digest()
+
+
+def _encoded(secret: SecretStr) -> bytes:
+    # An error of the codec's would hold the secret, and a log show it.
+    return secret.get_secret_value().encode("utf-8", "surrogatepass")
 
 
 class Auth(Service):

@@ -11,7 +11,7 @@ from pykka import Future, ThreadingActor, ThreadingFuture
 from minutebook.actors.inbox import Inbox
 from minutebook.domain.commands import Command
 from minutebook.domain.context import Binding
-from minutebook.domain.errors import MinutebookError, ServiceFailure
+from minutebook.domain.errors import InvalidCommand, MinutebookError, ServiceFailure
 from minutebook.domain.event import AuditEvent
 
 logger = logging.getLogger("minutebook.actors")
@@ -93,9 +93,15 @@ class ServiceActor(ThreadingActor):
         """Handle a `Request` and answer it."""
         assert isinstance(message, Request), message
         self.request = message
-        handler = getattr(self, self.handlers[type(message.command)])
         with message.binding.restored(source=self.source):
-            answer(message.reply, lambda: handler(message.command))
+            answer(message.reply, lambda: self._handle(message.command))
+
+    def _handle(self, command: Command) -> Any:
+        attribute = self.handlers.get(type(command))
+        if attribute is None:
+            msg = f"{self.source} has no answer to {type(command).__name__}; ask another service."
+            raise InvalidCommand(msg)
+        return getattr(self, attribute)(command)
 
 
 def answer(reply: ThreadingFuture[Any], work: Callable[[], Any]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from pykka import Timeout
+
 from minutebook.actors.base import ASK_TIMEOUT_S, Ask, ServiceActor, Tell, handles
 from minutebook.actors.git.changes import touched_files
 from minutebook.domain.commands import (
@@ -56,7 +58,7 @@ class CancellationOrchestrator(ServiceActor):
         started = time.monotonic()
         plan_id = command.plan_id
         before: Plan = self._ask_plans(BeginCancel(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
-        stopped: StoppedWork = self._ask_apply(StopWork(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
+        stopped = self._stop_work(plan_id)
         sandboxes = [
             sandbox
             for sandbox in self._ask_sandboxes(ListSandboxes()).get(timeout=ASK_TIMEOUT_S)
@@ -105,6 +107,16 @@ class CancellationOrchestrator(ServiceActor):
             seconds=duration_s,
         )
 
+    def _stop_work(self, plan_id: str) -> StoppedWork:
+        try:
+            stopped: StoppedWork = self._ask_apply(StopWork(plan_id=plan_id)).get(
+                timeout=ASK_TIMEOUT_S
+            )
+        except (MinutebookError, Timeout) as error:
+            left = UnreleasedResource(kind="process", id="unknown", error=_explained(error))
+            return StoppedWork(failed=(left,))
+        return stopped
+
     def _release_sandbox(
         self,
         plan_id: str,
@@ -116,11 +128,9 @@ class CancellationOrchestrator(ServiceActor):
             freed: ReleasedSandbox = self._ask_sandboxes(ReleaseSandbox(plan_id=plan_id)).get(
                 timeout=ASK_TIMEOUT_S
             )
-        except MinutebookError as error:
+        except (MinutebookError, Timeout) as error:
             failed.append(
-                UnreleasedResource(
-                    kind="git_worktree", id=sandbox.path, error=shortened(str(error))
-                )
+                UnreleasedResource(kind="git_worktree", id=sandbox.path, error=_explained(error))
             )
             return
         released.append(
@@ -135,6 +145,10 @@ class CancellationOrchestrator(ServiceActor):
         released.append(
             ReleasedResource(kind="git_branch", id=freed.branch, bytes=0, files=0, seconds=0.0)
         )
+
+
+def _explained(error: Exception) -> str:
+    return shortened(str(error)) or f"it did not answer within {ASK_TIMEOUT_S} s"
 
 
 def _files_touched(sandbox: Sandbox) -> int | None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from pydantic import Secret, SecretStr
 from pykka import Future
 
 from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.base import Service, ServiceActor, Tell, handles
+from minutebook.actors.config_file import ConfigFile, find, leaves
 from minutebook.domain.commands import (
     DeleteConfig,
     GetConfig,
@@ -20,23 +17,27 @@ from minutebook.domain.commands import (
     SetConfig,
     UnsetConfig,
 )
-from minutebook.domain.errors import ConfigError, InvalidCommand, UnknownConfigKey
+from minutebook.domain.errors import UnknownConfigKey
 from minutebook.domain.events import ConfigChanged, EntityDeleted
+from minutebook.domain.fitting import fit_texts
 from minutebook.domain.redaction import Redactor, is_secret
+from minutebook.domain.setting import protected, recordable, taken
 from minutebook.domain.state import ConfigSetting
-
-if TYPE_CHECKING:
-    from tomlkit import TOMLDocument
 
 SCOPE: Final = "file"
 """The one layer that there is."""
+
+_Marks = dict[str, bool]
+"""Which keys somebody said to be secret, or not to be."""
 
 
 class ConfigActor(ServiceActor):
     """Reads and writes the file, and tells each change with secrets masked.
 
     The file is read anew for each command, so edits by hand count; comments and order are
-    kept. A secret's value stands in the file (mode 0600), and nowhere else.
+    kept. A secret's value stands in the file (mode 0600), and nowhere else. Each change is
+    made inside a transaction of the app database, which keeps other processes of the host
+    from changing the file at the same time.
 
     Args:
         service: the host's name.
@@ -54,7 +55,7 @@ class ConfigActor(ServiceActor):
         super().__init__(service)
         self._tell = tell
         self._database = database
-        self._path = path
+        self._file = ConfigFile(path)
         self._redactor = redactor
 
     def on_stop(self) -> None:
@@ -64,181 +65,102 @@ class ConfigActor(ServiceActor):
     @handles(GetConfig)
     def get(self, command: GetConfig) -> ConfigSetting:
         """Look up one setting."""
-        table, name = self._parent(self._read(), command.key)
-        if table is None or name not in table:
-            raise UnknownConfigKey(_unknown(command.key))
-        return self._setting(command.key, _plain(table[name]))
+        value = find(self._file.load(), command.key)
+        return _setting(command.key, value, self._marks())
 
     @handles(ListConfig)
     def list(self, command: ListConfig) -> tuple[ConfigSetting, ...]:
         """List the settings, leaf by leaf."""
-        return tuple(self._setting(key, value) for key, value in _leaves(self._read().unwrap(), ""))
+        marks = self._marks()
+        return tuple(_setting(key, value, marks) for key, value in leaves(self._file.load()))
 
     @handles(SetConfig)
     def set(self, command: SetConfig) -> ConfigSetting:
         """Set a setting."""
-        import tomlkit
-
-        value = command.value
-        secret = command.secret
-        if isinstance(value, Secret | SecretStr):
-            value = value.get_secret_value()
-            secret = True
-        if value is None:
-            msg = f"config {command.key}: TOML has no null; unset the key instead."
-            raise InvalidCommand(msg)
-        document = self._read()
-        table, name = self._parent(document, command.key, create=True)
-        old = _plain(table[name]) if name in table else None
-        old_secret = self._is_secret(command.key, old)
-        try:
-            table[name] = value
-            text = tomlkit.dumps(document)
-        except (tomlkit.exceptions.TOMLKitError, TypeError, ValueError) as error:
-            msg = (
-                f"config {command.key}: a {type(value).__name__} has no place in TOML ({error});"
-                " use text, numbers, truth values, dates, lists or mappings."
-            )
-            raise InvalidCommand(msg) from None
-        if secret is not None:
-            self._database.execute(
-                "INSERT INTO config_secrets (key, secret) VALUES (?, ?)"
-                " ON CONFLICT (key) DO UPDATE SET secret = excluded.secret",
-                (command.key, secret),
-            )
-        self._write(text)
-        setting = self._setting(command.key, value)
-        self._tell(
-            ConfigChanged(
-                key=command.key,
-                old_value=self._masked(old, old_secret),
-                new_value=self._masked(value, setting.secret),
-                scope=SCOPE,
-            )
+        key = command.key
+        value, secret_keys = taken(key, command.value)
+        with self._database.transaction():
+            try:
+                old = find(self._file.load(), key)
+            except UnknownConfigKey:
+                old = None
+            before = self._marks()
+            if command.secret is not None:
+                self._mark(key, command.secret)
+            for secret_key in sorted(secret_keys):
+                self._mark(secret_key, True)
+            after = self._marks()
+            self._file.set(key, value)
+        # The old value is no less secret than the new one, nor than it was before.
+        old_value = protected(
+            key, old, lambda key, part: _judge(key, part, before) or _judge(key, part, after)
         )
+        setting = _setting(key, value, after)
+        self._tell_change(key, old_value, setting.value)
         return setting
 
     @handles(UnsetConfig)
     def unset(self, command: UnsetConfig) -> ConfigSetting:
         """Remove a setting."""
-        import tomlkit
-
-        document = self._read()
-        table, name = self._parent(document, command.key)
-        if table is None or name not in table:
-            raise UnknownConfigKey(_unknown(command.key))
-        setting = self._setting(command.key, _plain(table[name]))
-        old = _plain(table.pop(name))
-        self._write(tomlkit.dumps(document))
-        self._tell(
-            ConfigChanged(
-                key=command.key,
-                old_value=self._masked(old, setting.secret),
-                new_value=None,
-                scope=SCOPE,
-            )
-        )
+        with self._database.transaction():
+            old = find(self._file.load(), command.key)
+            self._file.unset(command.key)
+        setting = _setting(command.key, old, self._marks())
+        self._tell_change(command.key, setting.value, None)
         return setting
 
     @handles(DeleteConfig)
     def delete(self, command: DeleteConfig) -> int:
         """Remove the file."""
-        keys = [key for key, _ in _leaves(self._read().unwrap(), "")]
-        try:
-            self._path.unlink(missing_ok=True)
-        except OSError as error:
-            raise ConfigError(_failed(self._path, "removed", error)) from error
-        self._tell(
-            EntityDeleted(
-                entity_type="config_scope", entity_id=SCOPE, removed=tuple(f"{key}" for key in keys)
-            )
-        )
+        with self._database.transaction():
+            keys = [key for key, _ in leaves(self._file.load())]
+            self._file.delete()
+        named, omitted = fit_texts(keys)
+        removed = (*named, f"{omitted} more keys") if omitted else named
+        self._tell(EntityDeleted(entity_type="config_scope", entity_id=SCOPE, removed=removed))
         return len(keys)
 
-    def _read(self) -> TOMLDocument:
-        import tomlkit
+    def _tell_change(self, key: str, old: Any, new: Any) -> None:
+        self._tell(
+            ConfigChanged(
+                key=key,
+                old_value=recordable(old, self._redactor),
+                new_value=recordable(new, self._redactor),
+                scope=SCOPE,
+            )
+        )
 
-        try:
-            return tomlkit.parse(self._path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return tomlkit.document()
-        except (OSError, UnicodeDecodeError, tomlkit.exceptions.TOMLKitError) as error:
-            raise ConfigError(_failed(self._path, "read", error)) from error
+    def _mark(self, key: str, secret: bool) -> None:
+        self._database.execute(
+            "INSERT INTO config_secrets (key, secret) VALUES (?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET secret = excluded.secret",
+            (key, secret),
+        )
 
-    def _write(self, text: str) -> None:
-        path = self._path.resolve()
-        try:
-            descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(temporary).replace(path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
-            _sync_directory(path.parent)
-        except OSError as error:
-            raise ConfigError(_failed(path, "written", error)) from error
-
-    def _parent(self, document: Any, key: str, *, create: bool = False) -> tuple[Any, str]:
-        *parents, name = key.split(".")
-        table = document
-        for depth, parent in enumerate(parents, 1):
-            if parent not in table:
-                if not create:
-                    return None, name
-                table[parent] = {}
-            table = table[parent]
-            if not isinstance(table, dict):
-                above = ".".join(parents[:depth])
-                msg = f"config {key}: {above} is a value, not a table; unset {above} first."
-                raise InvalidCommand(msg)
-        return table, name
-
-    def _setting(self, key: str, value: Any) -> ConfigSetting:
-        secret = self._is_secret(key, value)
-        shown = value
-        if secret:
-            shown = SecretStr(value) if isinstance(value, str) else Secret(value)
-        return ConfigSetting(key=key, value=shown, secret=secret, scope=SCOPE)
-
-    def _is_secret(self, key: str, value: Any) -> bool:
-        row = self._database.row("SELECT secret FROM config_secrets WHERE key = ?", (key,))
-        return is_secret(key, value) if row is None else bool(row["secret"])
-
-    def _masked(self, value: Any, secret: bool) -> Any:
-        return self._redactor.mask(value) if secret and value is not None else value
+    def _marks(self) -> _Marks:
+        rows = self._database.rows("SELECT key, secret FROM config_secrets")
+        return {row["key"]: bool(row["secret"]) for row in rows}
 
 
-def _plain(item: Any) -> Any:
-    return item.unwrap() if hasattr(item, "unwrap") else item
+def _setting(key: str, value: Any, marks: _Marks) -> ConfigSetting:
+    secret = _judge(key, value, marks)
+    shown = protected(key, value, lambda key, part: _judge(key, part, marks))
+    return ConfigSetting(key=key, value=shown, secret=secret, scope=SCOPE)
 
 
-def _leaves(table: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in table.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
+def _judge(key: str, value: Any, marks: _Marks) -> bool:
+    """Tell whether a value is secret: as somebody said of its key, else by its name.
 
-
-def _unknown(key: str) -> str:
-    return f"config has no key {key!r}; list() names those there are."
-
-
-def _failed(path: Path, verb: str, error: Exception) -> str:
-    return f"config file {path} cannot be {verb}: {error}; correct it or its permissions."
-
-
-def _sync_directory(path: Path) -> None:
-    """Make a rename in a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    What lies below a key that was said to be secret is secret too.
+    """
+    if key in marks:
+        return marks[key]
+    above = key
+    while "." in above:
+        above = above.rpartition(".")[0]
+        if marks.get(above):
+            return True
+    return is_secret(key, value)
 
 
 class Config(Service):

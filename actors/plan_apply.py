@@ -20,10 +20,10 @@ from minutebook.actors.base import (
     answer,
     handles,
 )
-from minutebook.actors.git.repository import ensure_clean
+from minutebook.actors.git.repository import ensure_clean, inspect_project
 from minutebook.actors.plan_merge import PlanMerge
 from minutebook.actors.plan_work import CANCELLED, CLOSED, PlanWork
-from minutebook.actors.work.spec import WorkSpec, describe_work
+from minutebook.actors.work.spec import WorkSpec, describe_command, describe_work
 from minutebook.domain.commands import ApplyPlan, BeginPhase, ExecutePlan, GetPlan, StopWork
 from minutebook.domain.plan import Phase, check_transition
 from minutebook.domain.state import Applied, Execution, Plan, StoppedWork
@@ -50,14 +50,18 @@ class PlanApplyActor(ServiceActor):
         self._ask_sandboxes = ask_sandboxes
         self._directory = directory
         self._works: dict[str, PlanWork] = {}
+        self._merges: set[PlanMerge] = set()
         self._threads: set[threading.Thread] = set()
         self._turns: dict[str, threading.Lock] = {}
 
     def on_stop(self) -> None:
         """Stop what runs; its plans end as errored."""
-        for work in list(self._works.values()):
-            work.stop(CLOSED)
-        for thread in list(self._threads):
+        # At once: each may take its seconds to end.
+        running: list[PlanWork | PlanMerge] = [*self._works.values(), *self._merges]
+        stopping = [threading.Thread(target=run.stop, args=(CLOSED,)) for run in running]
+        for thread in stopping:
+            thread.start()
+        for thread in (*stopping, *self._threads):
             thread.join(ASK_TIMEOUT_S)
 
     @handles(ExecutePlan)
@@ -67,7 +71,7 @@ class PlanApplyActor(ServiceActor):
         plan = self._begin(command.plan_id, Phase.EXECUTE, spec.label)
         work = PlanWork(plan, spec, self._ask_plans, self._ask_sandboxes)
         self._works[plan.plan_id] = work
-        self._leave(plan, work.run)
+        self._leave(plan, work.run, lambda: self._works.pop(plan.plan_id))
         return LATER
 
     @handles(ApplyPlan)
@@ -76,7 +80,7 @@ class PlanApplyActor(ServiceActor):
         plan: Plan = self._ask_plans(GetPlan(plan_id=command.plan_id)).get(timeout=ASK_TIMEOUT_S)
         check_transition(plan.plan_id, plan.phase, Phase.APPLY)
         # Before the plan enters the phase: a dirty project can be cleaned and applied to then.
-        ensure_clean(plan.project_path)
+        ensure_clean(inspect_project(plan.project_path).path)
         plan = self._begin(command.plan_id, Phase.APPLY, None)
         merge = PlanMerge(
             plan,
@@ -87,7 +91,8 @@ class PlanApplyActor(ServiceActor):
             ask_plans=self._ask_plans,
             ask_sandboxes=self._ask_sandboxes,
         )
-        self._leave(plan, merge.run)
+        self._merges.add(merge)
+        self._leave(plan, merge.run, lambda: self._merges.remove(merge))
         return LATER
 
     @handles(StopWork)
@@ -101,7 +106,7 @@ class PlanApplyActor(ServiceActor):
         plan: Plan = self._ask_plans(begin).get(timeout=ASK_TIMEOUT_S)
         return plan
 
-    def _leave(self, plan: Plan, run: Callable[[], Any]) -> None:
+    def _leave(self, plan: Plan, run: Callable[[], Any], forget: Callable[[], Any]) -> None:
         """Run something of a plan on a thread of its own, as whoever asked for it."""
         request = self.request
 
@@ -110,7 +115,7 @@ class PlanApplyActor(ServiceActor):
                 try:
                     answer(request.reply, run)
                 finally:
-                    self._works.pop(plan.plan_id, None)
+                    forget()
                     self._threads.discard(thread)
 
         thread = threading.Thread(target=finish, name=f"plan-{plan.plan_id}", daemon=True)
@@ -157,11 +162,14 @@ class Apply(Service):
             plan_id: a plan whose work has ended.
             validations: command lines that must exit with 0 in the merged tree.
             validation_timeout: seconds that each may take.
+
+        Raises:
+            UnimportableWork: a validation is no command line; nothing was begun.
         """
         return self.ask(
             ApplyPlan(
                 plan_id=plan_id,
-                validations=tuple(tuple(command) for command in validations),
+                validations=tuple(describe_command(command).argv for command in validations),
                 validation_timeout_s=validation_timeout,
             )
         )

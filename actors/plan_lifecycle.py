@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
-
-from pykka import Future
 
 from minutebook.actors.appdb import AppDatabase
-from minutebook.actors.base import Service, ServiceActor, Tell, handles
+from minutebook.actors.base import ServiceActor, Tell, handles
 from minutebook.actors.git.repository import ensure_clean, inspect_project
-from minutebook.actors.inbox import Inbox
 from minutebook.domain.commands import (
     BeginCancel,
     BeginPhase,
-    CancelPlan,
     CompleteApply,
     CompletePhase,
     CreatePlan,
@@ -27,8 +22,8 @@ from minutebook.domain.commands import (
 )
 from minutebook.domain.context import user_identity_var
 from minutebook.domain.entry import to_microseconds
+from minutebook.domain.envelope import new_id
 from minutebook.domain.errors import IllegalTransition, UnknownPlan
-from minutebook.domain.event import new_id
 from minutebook.domain.events import (
     EntityDeleted,
     PlanApplied,
@@ -38,7 +33,7 @@ from minutebook.domain.events import (
 )
 from minutebook.domain.fitting import fit_texts, shortened
 from minutebook.domain.plan import Phase, ProcessingState, check_transition, is_ended
-from minutebook.domain.state import Applied, Cancellation, Plan
+from minutebook.domain.state import Applied, Plan
 
 
 class PlanLifecycleActor(ServiceActor):
@@ -124,12 +119,13 @@ class PlanLifecycleActor(ServiceActor):
     @handles(StrategizePlan)
     def strategize(self, command: StrategizePlan) -> Plan:
         """Take a plan from action to strategize."""
-        return self._move(
+        _, plan = self._move(
             command.plan_id,
             Phase.STRATEGIZE,
             ProcessingState.COMPLETE,
             strategy=command.strategy,
         )
+        return plan
 
     @handles(DeletePlan)
     def delete(self, command: DeletePlan) -> Plan:
@@ -142,10 +138,12 @@ class PlanLifecycleActor(ServiceActor):
                     " can be deleted: cancel it first."
                 )
                 raise IllegalTransition(msg)
+            # A sandbox that could not be released stays known, so that it still can be.
+            gone = "FROM sandboxes WHERE plan_id = ? AND released_at IS NOT NULL"
             sandboxes = self._database.rows(
-                "SELECT path FROM sandboxes WHERE plan_id = ? ORDER BY created_at",
-                (plan.plan_id,),
+                f"SELECT path {gone} ORDER BY created_at", (plan.plan_id,)
             )
+            self._database.execute(f"DELETE {gone}", (plan.plan_id,))
             self._database.execute("DELETE FROM plans WHERE plan_id = ?", (plan.plan_id,))
         self._tell(
             EntityDeleted(
@@ -164,7 +162,8 @@ class PlanLifecycleActor(ServiceActor):
     def begin_phase(self, command: BeginPhase) -> Plan:
         """Let a worker take a plan into a phase."""
         changes = {} if command.tool_name is None else {"tool_name": command.tool_name}
-        return self._move(command.plan_id, command.phase, ProcessingState.PROCESSING, **changes)
+        _, plan = self._move(command.plan_id, command.phase, ProcessingState.PROCESSING, **changes)
+        return plan
 
     @handles(NoteProgress)
     def note_progress(self, command: NoteProgress) -> None:
@@ -196,7 +195,7 @@ class PlanLifecycleActor(ServiceActor):
     @handles(CompleteApply)
     def complete_apply(self, command: CompleteApply) -> Plan:
         """Note that a plan's changes are in its project."""
-        plan = self._move(command.plan_id, Phase.APPLIED, ProcessingState.COMPLETE)
+        _, plan = self._move(command.plan_id, Phase.APPLIED, ProcessingState.COMPLETE)
         applied: Applied = command.applied
         resources, omitted = fit_texts(command.resources)
         self._tell(
@@ -217,11 +216,13 @@ class PlanLifecycleActor(ServiceActor):
     @handles(FailPlan)
     def fail(self, command: FailPlan) -> Plan:
         """End a plan whose step failed; one that has ended already stays as it is."""
-        before = self._known(command.plan_id)
-        if is_ended(before.phase):
-            return before
         error = shortened(command.error)
-        plan = self._move(command.plan_id, Phase.ERRORED, ProcessingState.FAILED, error=error)
+        try:
+            before, plan = self._move(
+                command.plan_id, Phase.ERRORED, ProcessingState.FAILED, error=error
+            )
+        except IllegalTransition:
+            return self._known(command.plan_id)
         self._tell(
             PlanErrored(
                 plan_id=plan.plan_id,
@@ -237,25 +238,19 @@ class PlanLifecycleActor(ServiceActor):
     @handles(BeginCancel)
     def begin_cancel(self, command: BeginCancel) -> Plan:
         """Take a plan out of its phase, so that no worker can go on with it."""
-        before = self._known(command.plan_id)
-        if (before.phase, before.processing_state) == (Phase.APPLY, ProcessingState.PROCESSING):
-            msg = (
-                f"plan {before.plan_id} is being applied, which is not interrupted; wait for the"
-                " apply to end."
-            )
-            raise IllegalTransition(msg)
-        self._move(command.plan_id, Phase.CANCELLED, ProcessingState.PROCESSING)
+        before, _ = self._move(command.plan_id, Phase.CANCELLED, ProcessingState.PROCESSING)
         return before
 
     # -- the one way from phase to phase --------------------------------------
 
-    def _move(self, plan_id: str, phase: Phase, state: ProcessingState, **changes: object) -> Plan:
+    def _move(
+        self, plan_id: str, phase: Phase, state: ProcessingState, **changes: object
+    ) -> tuple[Plan, Plan]:
+        """Take a plan to another phase; return it as it was and as it is."""
         with self._database.transaction():
             before = self._known(plan_id)
             check_transition(plan_id, before.phase, phase)
-            if phase is Phase.APPLY and before.processing_state is not ProcessingState.COMPLETE:
-                msg = f"plan {plan_id}: its work has not ended; wait for execute() to resolve."
-                raise IllegalTransition(msg)
+            _check_state(before, phase)
             self._update(plan_id, phase=phase.value, processing_state=state.value, **changes)
             after = self._known(plan_id)
         self._tell(
@@ -266,7 +261,7 @@ class PlanLifecycleActor(ServiceActor):
                 phase_to=phase,
             )
         )
-        return after
+        return before, after
 
     def _update(self, plan_id: str, **changes: object) -> None:
         changes["updated_at"] = to_microseconds(datetime.now(UTC))
@@ -283,50 +278,15 @@ class PlanLifecycleActor(ServiceActor):
         return Plan(**row)
 
 
-class Plans(Service):
-    """``system.plans``: each call returns a future; errors are raised by its ``get``.
-
-    Args:
-        inbox: the PlanLifecycleActor's.
-        cancellation: the CancellationOrchestrator's.
-    """
-
-    def __init__(self, inbox: Inbox, cancellation: Inbox) -> None:
-        super().__init__(inbox)
-        self._cancellation = Service(cancellation)
-
-    def create(self, *, action: str, project: Any) -> Future[Plan]:
-        """Make a plan for a project.
-
-        `ProjectMissing`, `NotARepository` or `ProjectDirty` when the project is not the top
-        of a clean git work tree.
-
-        Args:
-            action: what it is to do, in words.
-            project: path of the repository.
-        """
-        return self.ask(CreatePlan(action=action, project=str(project)))
-
-    def get(self, plan_id: str) -> Future[Plan]:
-        """Look up a plan; `UnknownPlan` when there is none."""
-        return self.ask(GetPlan(plan_id=plan_id))
-
-    def list(self, *, phase: Phase | None = None) -> Future[tuple[Plan, ...]]:
-        """List the plans, oldest first; all, or those in a phase."""
-        return self.ask(ListPlans(phase=phase))
-
-    def strategize(self, plan_id: str, *, strategy: str) -> Future[Plan]:
-        """Say how a plan is to be done, and take it from action to strategize."""
-        return self.ask(StrategizePlan(plan_id=plan_id, strategy=strategy))
-
-    def cancel(self, plan_id: str, *, reason: str) -> Future[Cancellation]:
-        """Stop a plan: end its work, release its sandbox, and record one ``plan.cancelled``.
-
-        `UnknownPlan` when there is none, `IllegalTransition` when it has ended or is being
-        applied.
-        """
-        return self._cancellation.ask(CancelPlan(plan_id=plan_id, reason=reason))
-
-    def delete(self, plan_id: str) -> Future[Plan]:
-        """Delete what is known of a plan that has ended; the trail keeps its events."""
-        return self.ask(DeletePlan(plan_id=plan_id))
+def _check_state(plan: Plan, wanted: Phase) -> None:
+    """Refuse to apply what is not done, and to cancel what is being applied."""
+    if wanted is Phase.APPLY and plan.processing_state is not ProcessingState.COMPLETE:
+        msg = f"plan {plan.plan_id}: its work has not ended; wait for execute() to resolve."
+        raise IllegalTransition(msg)
+    applying = (plan.phase, plan.processing_state) == (Phase.APPLY, ProcessingState.PROCESSING)
+    if wanted is Phase.CANCELLED and applying:
+        msg = (
+            f"plan {plan.plan_id} is being applied, which is not interrupted; wait for the"
+            " apply to end."
+        )
+        raise IllegalTransition(msg)

@@ -17,11 +17,17 @@ from minutebook.actors.git.changes import read_changeset
 from minutebook.actors.git.command import Author
 from minutebook.actors.git.repository import inspect_project
 from minutebook.actors.git.worktree import branch_of
+from minutebook.actors.work.process import WorkProcess
 from minutebook.actors.work.validation import run_validation
 from minutebook.domain.changeset import Changeset, FileChange
 from minutebook.domain.commands import ApplyPlan, CompleteApply, FailPlan, ReleaseSandbox
 from minutebook.domain.context import Binding
-from minutebook.domain.errors import MergeConflict, MinutebookError, ValidationFailed
+from minutebook.domain.errors import (
+    MergeConflict,
+    MinutebookError,
+    ValidationFailed,
+    WorkFailed,
+)
 from minutebook.domain.events import (
     FileStatus,
     PlanApplyCompleted,
@@ -63,19 +69,22 @@ class PlanMerge:
         self._ask_sandboxes = ask_sandboxes
         self._started = time.monotonic()
         self._before = ""
+        self._lock = Lock()
+        self._process: WorkProcess | None = None
+        self._stopped_because: str | None = None
         self._validations: list[ValidationOutcome] = []
 
     def run(self) -> Applied:
         """Merge, validate, move the project, tell, and release the sandbox.
 
         Raises:
-            MergeConflict, ValidationFailed, ProjectError: the project is as it was, and the
-                plan has ended.
+            MergeConflict, ValidationFailed, ProjectError, WorkFailed: the project is as it was,
+                and the plan has ended.
         """
         try:
             with self._turn:
                 changeset = self._merge_and_move()
-        except MinutebookError as error:
+        except BaseException as error:
             self._tell_failure(error)
             self._ask_plans(
                 FailPlan(
@@ -105,6 +114,18 @@ class PlanMerge:
         self._release_sandbox()
         return applied
 
+    def stop(self, because: str) -> None:
+        """Leave the project as it is, unless it is being moved already.
+
+        Args:
+            because: for the message.
+        """
+        with self._lock:
+            self._stopped_because = because
+            process = self._process
+        if process is not None:
+            process.stop()
+
     def _release_sandbox(self) -> None:
         # A failure is recorded by the sandboxes' actor, and changes nothing about the apply.
         with contextlib.suppress(MinutebookError):
@@ -113,6 +134,7 @@ class PlanMerge:
             )
 
     def _merge_and_move(self) -> Changeset:
+        self._refuse_when_stopped()
         project = inspect_project(self._plan.project_path)
         self._before = project.head
         scratch = self._directory / f"scratch-{self._plan.plan_id}"
@@ -120,6 +142,7 @@ class PlanMerge:
         with merge_in_scratch(project, branch_of(self._plan.plan_id), scratch, author) as merge:
             changeset = read_changeset(merge.path, merge.before, merge.after)
             self._validate(merge.path)
+        self._refuse_when_stopped()
         advance_project(project, changeset.commit_before, changeset.commit_after)
         return changeset
 
@@ -130,15 +153,17 @@ class PlanMerge:
                 path,
                 timeout_s=self._command.validation_timeout_s,
                 plan_id=self._plan.plan_id,
+                on_start=self._note_process,
             )
             self._validations.append(
                 ValidationOutcome(
                     command=command,
                     passed=result.ok,
-                    exit_code=None if result.timed_out else result.exit_code,
+                    exit_code=None if result.stopped else result.exit_code,
                     seconds=round(result.seconds, 6),
                 )
             )
+            self._refuse_when_stopped()
             if not result.ok:
                 how = (
                     f"ran over its limit of {self._command.validation_timeout_s} s"
@@ -151,6 +176,21 @@ class PlanMerge:
                     " The project is as it was; correct the work and create a new plan."
                 )
                 raise ValidationFailed(msg)
+
+    def _note_process(self, process: WorkProcess) -> None:
+        with self._lock:
+            self._process = process
+            stopped = self._stopped_because is not None
+        if stopped:
+            process.stop()
+
+    def _refuse_when_stopped(self) -> None:
+        if self._stopped_because is not None:
+            msg = (
+                f"the apply of plan {self._plan.plan_id} was stopped: {self._stopped_because};"
+                " the project is as it was: create a new plan to do it again."
+            )
+            raise WorkFailed(msg)
 
     def _tell_success(self, changeset: Changeset, applied: Applied) -> None:
         for file in changeset.files:
@@ -193,7 +233,7 @@ class PlanMerge:
             )
         )
 
-    def _tell_failure(self, error: MinutebookError) -> None:
+    def _tell_failure(self, error: BaseException) -> None:
         conflicts = fit_texts(error.paths)[0] if isinstance(error, MergeConflict) else ()
         self._tell(
             PlanApplyCompleted(

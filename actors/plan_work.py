@@ -26,8 +26,8 @@ from minutebook.domain.commands import (
     ReleaseSandbox,
 )
 from minutebook.domain.context import Binding
-from minutebook.domain.errors import MinutebookError, WorkFailed
-from minutebook.domain.events import ReleasedResource
+from minutebook.domain.errors import IllegalTransition, MinutebookError, WorkFailed
+from minutebook.domain.events import ReleasedResource, UnreleasedResource
 from minutebook.domain.fitting import shortened
 from minutebook.domain.plan import Phase
 from minutebook.domain.state import Execution, Plan, Sandbox, StoppedWork
@@ -37,6 +37,9 @@ CANCELLED: Final = "its plan was cancelled"
 
 CLOSED: Final = "the audit system was closed"
 """Why work is stopped by the end of the system."""
+
+END_TIMEOUT_S: Final = ASK_TIMEOUT_S / 2
+"""How long the end of work that was stopped is waited for; who asked waits longer."""
 
 
 class PlanWork:
@@ -55,6 +58,7 @@ class PlanWork:
         self._ask_sandboxes = ask_sandboxes
         self._lock = threading.Lock()
         self._process: WorkProcess | None = None
+        self._result: WorkResult | None = None
         self._step_under_way: str | None = None
         self._stopped_because: str | None = None
         self._ended = threading.Event()
@@ -68,37 +72,44 @@ class PlanWork:
         """
         try:
             return self._run()
-        except MinutebookError as error:
-            # After a cancel, the plan's end and the sandbox are the orchestrator's.
-            if self._stopped_because != CANCELLED:
-                self._give_up(error)
+        except BaseException as error:
+            self._give_up(error)
             raise
         finally:
-            self._ended.set()
+            with self._lock:
+                self._ended.set()
 
     def stop(self, because: str) -> StoppedWork:
         """End the work and all its processes, and wait until `run` has noticed.
 
         Args:
-            because: for the message; `CANCELLED` leaves plan and sandbox to the caller.
+            because: for the message.
         """
         started = time.monotonic()
         with self._lock:
+            if self._ended.is_set():
+                return StoppedWork()
             self._stopped_because = because
             process = self._process
         if process is not None:
             process.stop()
-        self._ended.wait(ASK_TIMEOUT_S)
+        ended = self._ended.wait(END_TIMEOUT_S)
         if process is None:
             return StoppedWork()
-        ended = ReleasedResource(
+        if not ended:
+            error = f"its end was not noticed within {END_TIMEOUT_S} s"
+            left = UnreleasedResource(kind="process", id=str(process.pid), error=error)
+            return StoppedWork(failed=(left,))
+        if self._result is None or not self._result.stopped:
+            return StoppedWork()
+        released = ReleasedResource(
             kind="process",
             id=str(process.pid),
             bytes=0,
             files=0,
             seconds=round(time.monotonic() - started, 6),
         )
-        return StoppedWork(released=(ended,))
+        return StoppedWork(released=(released,))
 
     def _run(self) -> Execution:
         plan = self._plan
@@ -107,11 +118,7 @@ class PlanWork:
         ).get(timeout=ASK_TIMEOUT_S)
         result = self._follow(sandbox)
         if self._stopped_because is not None:
-            msg = (
-                f"the work of plan {plan.plan_id} was stopped: {self._stopped_because};"
-                " create a new plan to do it again."
-            )
-            raise WorkFailed(msg)
+            raise WorkFailed(self._stopped_message(self._stopped_because))
         if not result.ok:
             said = shortened(result.error or result.output_tail[-500:].strip() or "it said nothing")
             msg = (
@@ -122,9 +129,12 @@ class PlanWork:
         author = Author.parse(Binding.current().user_identity)
         commit = commit_sandbox(sandbox.path, plan.action, author)
         changeset = read_changeset(sandbox.path, sandbox.commit, commit)
-        self._ask_plans(
-            CompletePhase(plan_id=plan.plan_id, phase=Phase.EXECUTE, changeset_id=commit)
-        ).get(timeout=ASK_TIMEOUT_S)
+        done = CompletePhase(plan_id=plan.plan_id, phase=Phase.EXECUTE, changeset_id=commit)
+        try:
+            self._ask_plans(done).get(timeout=ASK_TIMEOUT_S)
+        except IllegalTransition:
+            # The plan was cancelled when its work had just ended.
+            raise WorkFailed(self._stopped_message(CANCELLED)) from None
         return Execution(
             plan_id=plan.plan_id,
             sandbox=sandbox,
@@ -133,6 +143,12 @@ class PlanWork:
             steps_done=result.steps_done,
             output=result.output_tail,
             seconds=result.seconds,
+        )
+
+    def _stopped_message(self, because: str) -> str:
+        return (
+            f"the work of plan {self._plan.plan_id} was stopped: {because};"
+            " create a new plan to do it again."
         )
 
     def _follow(self, sandbox: Sandbox) -> WorkResult:
@@ -151,7 +167,7 @@ class PlanWork:
                 identity=binding.user_identity,
                 binding={name: value for name, value in binding._asdict().items() if value},
             )
-        result = self._process.wait(self._note_step)
+        self._result = result = self._process.wait(self._note_step)
         self._ask_plans(
             NoteProgress(
                 plan_id=self._plan.plan_id,
@@ -174,11 +190,14 @@ class PlanWork:
             )
         )
 
-    def _give_up(self, error: MinutebookError) -> None:
+    def _give_up(self, error: BaseException) -> None:
         failed = FailPlan(
             plan_id=self._plan.plan_id, error=str(error), error_type=type(error).__name__
         )
-        self._ask_plans(failed).get(timeout=ASK_TIMEOUT_S)
+        ended: Plan = self._ask_plans(failed).get(timeout=ASK_TIMEOUT_S)
+        if ended.phase is Phase.CANCELLED:
+            # After a cancel, the plan's end and the sandbox are the orchestrator's.
+            return
         # A failure is recorded by the sandboxes' actor; the caller is told of the work's.
         with contextlib.suppress(MinutebookError):
             self._ask_sandboxes(ReleaseSandbox(plan_id=self._plan.plan_id)).get(

@@ -13,8 +13,8 @@ from minutebook.actors.git.repository import ensure_clean, inspect_project
 from minutebook.actors.git.worktree import branch_of, create_sandbox, release_sandbox
 from minutebook.domain.commands import CreateSandbox, ListSandboxes, ReleaseSandbox
 from minutebook.domain.entry import to_microseconds
+from minutebook.domain.envelope import new_id
 from minutebook.domain.errors import GitError, ProjectError
-from minutebook.domain.event import new_id
 from minutebook.domain.events import SandboxCreated, SandboxReleased, SandboxReleaseFailed
 from minutebook.domain.fitting import shortened
 from minutebook.domain.state import ReleasedSandbox, Sandbox

@@ -17,8 +17,8 @@ from minutebook.domain.commands import (
 )
 from minutebook.domain.context import user_identity_var
 from minutebook.domain.entry import to_microseconds
+from minutebook.domain.envelope import new_id
 from minutebook.domain.errors import SessionAlreadyClosed, SessionStillOpen, UnknownSession
-from minutebook.domain.event import new_id
 from minutebook.domain.events import EntityDeleted, SessionClosed, SessionCreated
 from minutebook.domain.state import Session
 

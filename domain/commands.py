@@ -153,7 +153,7 @@ class SetConfig(Command):
     """Set a setting; answered with the `ConfigSetting`."""
 
     key: Key
-    value: Any
+    value: Any = Field(repr=False)
     secret: bool | None = None
 
 

@@ -1,0 +1,118 @@
+"""Works of plans under test: what a child process imports by name and runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from minutebook.actors.work.context import WorkContext
+
+PIDS = "pids.ignored"
+"""Where `family` says whom it started; ignored by git."""
+
+GO = "go.ignored"
+"""What `wait_for_go` waits for."""
+
+_SLEEPER = (
+    "import os, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    " open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
+)
+
+
+def write(ctx: WorkContext) -> None:
+    ctx.step("change", total=2)
+    (ctx.path / "README.md").write_text("one\n2\nthree\nfour\n")
+    ctx.step("create", total=2)
+    (ctx.path / "new.txt").write_text("a\nb\n")
+    print("written")
+
+
+def add_one(ctx: WorkContext) -> None:
+    (ctx.path / f"added-{ctx.plan_id}.txt").write_text("a\n")
+
+
+def nothing(ctx: WorkContext) -> None:
+    ctx.step("look")
+
+
+def every_kind(ctx: WorkContext) -> None:
+    """One file created, modified, deleted, renamed, binary, made executable; odd names too."""
+    (ctx.path / "created.txt").write_text("1\n2\n3\n")
+    (ctx.path / "README.md").write_text("one\nTWO\nthree\n")
+    (ctx.path / "deleted.txt").unlink()
+    (ctx.path / "renamed.txt").rename(ctx.path / "moved.txt")
+    (ctx.path / "picture.bin").write_bytes(bytes(range(256)) * 4)
+    (ctx.path / "tool.sh").chmod(0o755)
+    for name in (
+        b"caf\xe9.txt",
+        b'with "quotes".txt',
+        b"tab\there.txt",
+        b"line\nend.txt",
+        b" lead",
+    ):
+        Path(os.fsdecode(os.fsencode(ctx.path) + b"/" + name)).write_text("x\n")
+
+
+def commit_itself(ctx: WorkContext) -> None:
+    (ctx.path / "own.txt").write_text("own\n")
+    who = ("-c", "user.name=Worker", "-c", "user.email=worker@example.com")
+    subprocess.run(["git", "add", "-A"], check=True)
+    subprocess.run(["git", *who, "commit", "-qm", "The work's own commit"], check=True)
+    (ctx.path / "left.txt").write_text("left\n")
+
+
+def tell_who(ctx: WorkContext) -> None:
+    said = {"identity": ctx.identity, "session": ctx.session_id, "request": ctx.correlation_id}
+    (ctx.path / "who.json").write_text(json.dumps(said))
+
+
+def fail(ctx: WorkContext) -> None:
+    ctx.step("first", total=3)
+    (ctx.path / "half.txt").write_text("half\n")
+    ctx.step("second")
+    raise ValueError("no luck")
+
+
+def leave(ctx: WorkContext) -> None:
+    sys.exit(7)
+
+
+def die(ctx: WorkContext) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def chatter(ctx: WorkContext) -> None:
+    for number in range(200_000):
+        print("line", number)
+
+
+def wait_for_go(ctx: WorkContext) -> None:
+    ctx.step("wait", total=2)
+    (ctx.path / "late.txt").write_text("late\n")
+    ctx.step("waiting", total=2)
+    while not (ctx.path / GO).exists():
+        time.sleep(0.01)
+
+
+def family(ctx: WorkContext) -> None:
+    """Itself, a child in its group, and one that left for a session of its own; none obeys."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ctx.step("prepare", total=3)
+    (ctx.path / "half.txt").write_text("half\n")
+    pids = [os.getpid()]
+    for name, own_session in (("child.ignored", False), ("escaped.ignored", True)):
+        subprocess.Popen(
+            [sys.executable, "-c", _SLEEPER, str(ctx.path / name)], start_new_session=own_session
+        )
+        while not (ctx.path / name).exists() or not (ctx.path / name).read_text():
+            time.sleep(0.01)
+        pids.append(int((ctx.path / name).read_text()))
+    ctx.step("sleep", total=3)
+    (ctx.path / "pids.part.ignored").write_text(" ".join(map(str, pids)))
+    (ctx.path / "pids.part.ignored").rename(ctx.path / PIDS)
+    time.sleep(600)

@@ -1,0 +1,35 @@
+"""The stories, run once for all tests that look at what they left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios import stories
+from tests.scenarios.stories import Trail
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home without git settings, as on a new machine."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        for name in ("XDG_CONFIG_HOME", "GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "EMAIL"):
+            patch.delenv(name, raising=False)
+        yield home
+
+
+@pytest.fixture(scope="session")
+def main_job(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trail:
+    """What the main job left."""
+    return stories.told(tmp_path_factory.mktemp("main-job"), stories.main_job)
+
+
+@pytest.fixture(scope="session")
+def troubles(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trail:
+    """What everything that goes wrong left."""
+    return stories.told(tmp_path_factory.mktemp("troubles"), stories.troubles)
