@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from pykka import ThreadingActor, ThreadingFuture
+from pykka import ThreadingActor
 
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Barrier, Batch, Told, resolve, uncommitted
 from minutebook.actors.ledger.port import Ledger
+from minutebook.actors.reply import Reply
 from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.entry import Receipt, Record
 from minutebook.domain.errors import (
@@ -85,8 +86,8 @@ class AuditActor(ThreadingActor):
         """Commit a `Batch` and answer those who wait for it."""
         assert isinstance(message, Batch), message
         bodies: list[bytes] = []
-        waiting: list[tuple[int, ThreadingFuture[Any]]] = []
-        barriers: list[ThreadingFuture[None]] = []
+        waiting: list[tuple[int, Reply[Any]]] = []
+        barriers: list[Reply[None]] = []
         for item in message.items:
             if isinstance(item, Barrier):
                 barriers.append(item.reply)

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
-from pykka import Future, ThreadingActor, ThreadingFuture
+from pykka import Future, ThreadingActor
 
 from minutebook.actors.inbox import Inbox
+from minutebook.actors.reply import Reply
 from minutebook.domain.commands import Command
 from minutebook.domain.context import Binding
 from minutebook.domain.errors import InvalidCommand, MinutebookError, ServiceFailure
@@ -33,7 +34,7 @@ class Request(NamedTuple):
     """What to do."""
     binding: Binding
     """Who asked, in which request: bound again around the handling."""
-    reply: ThreadingFuture[Any]
+    reply: Reply[Any]
     """Gets the result, or the error."""
 
 
@@ -104,7 +105,7 @@ class ServiceActor(ThreadingActor):
         return getattr(self, attribute)(command)
 
 
-def answer(reply: ThreadingFuture[Any], work: Callable[[], Any]) -> None:
+def answer(reply: Reply[Any], work: Callable[[], Any]) -> None:
     """Run some work and give its result, or its error, to a future.
 
     Errors that are not ours become `ServiceFailure`, with the cause chained. BaseException
@@ -143,6 +144,6 @@ class Service:
         Raises:
             AuditClosed: the system is closed; nothing was done.
         """
-        reply: ThreadingFuture[Any] = ThreadingFuture()
+        reply: Reply[Any] = Reply()
         self._inbox.deliver(Request(command, Binding.current(), reply))
         return reply

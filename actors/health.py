@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
-from pykka import ThreadingFuture
 
+from minutebook.actors.reply import Reply
 from minutebook.domain.entry import Receipt
 from minutebook.domain.errors import LedgerError
 
@@ -71,7 +71,7 @@ class Vitals:
         """Set when the actor has handled all that it will."""
         self.in_hand = 0
         """Events of the batch that is being committed."""
-        self.waiting: tuple[ThreadingFuture[Any], ...] = ()
+        self.waiting: tuple[Reply[Any], ...] = ()
         """Who waits for that batch."""
         self.uncommitted = 0
         """Events that were lost: dropped after giving up, or refused along with their gap."""

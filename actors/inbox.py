@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from minutebook.domain.errors import AuditClosed, MinutebookError, UncommittedEvents
 
 if TYPE_CHECKING:
-    from pykka import ActorRef, Future, ThreadingFuture
+    from pykka import ActorRef, Future
+
+    from minutebook.actors.reply import Reply
 
 
 class Delivery(NamedTuple):
@@ -100,14 +102,14 @@ class Told(NamedTuple):
 
     head: bytes
     """Its stored bytes, up to the producer's fields."""
-    reply: ThreadingFuture[Any]
+    reply: Reply[Any]
     """Gets the `Receipt` after the commit."""
 
 
 class Barrier(NamedTuple):
     """A place in the AuditActor's inbox; everything before it is committed when it resolves."""
 
-    reply: ThreadingFuture[None]
+    reply: Reply[None]
     """Gets ``None``."""
 
 
@@ -182,7 +184,7 @@ class AuditInbox(Inbox):
         return events
 
 
-def resolve(future: ThreadingFuture[Any], outcome: object) -> None:
+def resolve(future: Reply[Any], outcome: object) -> None:
     """Give a future its value, or its error; one that has something already keeps that."""
     # pykka raises Full when somebody was first: the future's owner, or who gave it up.
     with contextlib.suppress(Full):

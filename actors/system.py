@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import platform
 import secrets
 import socket
-import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -30,6 +28,7 @@ from minutebook.actors.inbox import AuditInbox, Inbox, resolve, uncommitted
 from minutebook.actors.key_file import load_or_create_key
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
+from minutebook.actors.open_systems import forget, remember
 from minutebook.actors.plan_apply import Apply, PlanApplyActor
 from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
@@ -40,6 +39,7 @@ from minutebook.actors.teller import Teller
 from minutebook.actors.version import installed_version
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.errors import UncommittedEvents
+from minutebook.domain.event import complete_types
 from minutebook.domain.events import AuditSystemOpened
 from minutebook.domain.redaction import Redactor
 
@@ -120,6 +120,7 @@ class AuditSystem:
             LedgerError: of the kind that fits; an existing file was left untouched.
         """
         chosen = load_settings(settings)
+        complete_types()
         beside: list[Path] = []
         encoder = Encoder(
             # Called with the first secret, which no event has before the path is known.
@@ -137,7 +138,7 @@ class AuditSystem:
         except BaseException:
             system.close()
             raise
-        _remember(system)
+        remember(system)
         return system
 
     def _start_services(self) -> None:
@@ -229,7 +230,7 @@ class AuditSystem:
                 count = self._give_up(stopped)
             # Only now: a close that an exception interrupts (Ctrl-C) is done again at exit.
             self._closed = True
-            _open_systems.pop(id(self), None)
+            forget(self)
         self._report_loss(count + self._vitals.uncommitted, reason)
 
     def _give_up(self, stopped: Future[bool]) -> int:
@@ -259,7 +260,12 @@ class AuditSystem:
         )
         raise UncommittedEvents(msg, count=count)
 
-    def _abandon(self) -> None:
+    def close_at_exit(self) -> None:
+        """Close when the interpreter ends; see `minutebook.actors.open_systems`."""
+        self.close(timeout=self._settings.exit_timeout)
+
+    def leave_to_parent(self) -> None:
+        """Refuse everything in a forked child; see `minutebook.actors.open_systems`."""
         self._closing = threading.RLock()
         self._closed = True
         self._ledger.leave()
@@ -295,35 +301,3 @@ def _start(actor_class: type[ThreadingActor], *parts: Any, **settings: Any) -> A
     # host's raises SystemExit, must not end the trail.
     ActorRegistry.unregister(ref)
     return ref
-
-
-# Not weak: what was told to a system that the host has let go of is committed all the same.
-_open_systems: dict[int, AuditSystem] = {}
-_at_exit_registered = False
-
-
-def _remember(system: AuditSystem) -> None:
-    global _at_exit_registered
-    if not _at_exit_registered:
-        atexit.register(_close_forgotten)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_leave_to_parent)
-        _at_exit_registered = True
-    _open_systems[id(system)] = system
-
-
-def _close_forgotten() -> None:
-    """Commit what hosts told and did not close; never longer than their exit timeouts."""
-    for system in list(_open_systems.values()):
-        try:
-            system.close(timeout=system._settings.exit_timeout)
-        except UncommittedEvents as error:
-            # Not by logging, which may be shut down already: the loss must be seen.
-            sys.stderr.write(f"minutebook: {error}\n")
-
-
-def _leave_to_parent() -> None:
-    """Close the systems in a forked child, where their threads are not: they are the parent's."""
-    for system in list(_open_systems.values()):
-        system._abandon()
-    _open_systems.clear()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pykka import Future, ThreadingFuture, Timeout
+from pykka import Future, Timeout
 
 from minutebook.actors.inbox import AuditInbox, Barrier, Told
+from minutebook.actors.reply import Reply
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import Receipt
 from minutebook.domain.errors import FlushTimeout
@@ -45,7 +46,7 @@ class Teller:
             InvalidEvent: it cannot be stored; nothing was taken.
             AuditClosed: the system is closed; nothing was taken.
         """
-        reply: ThreadingFuture[Receipt] = ThreadingFuture()
+        reply: Reply[Receipt] = Reply()
         self._deliver(Told(self._encode(event), reply))
         return reply
 
@@ -59,7 +60,7 @@ class Teller:
             FlushTimeout: it is not, yet.
             AuditClosed: the system is closed.
         """
-        reply: ThreadingFuture[None] = ThreadingFuture()
+        reply: Reply[None] = Reply()
         self._inbox.deliver(Barrier(reply))
         try:
             reply.get(timeout=timeout)

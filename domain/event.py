@@ -12,6 +12,7 @@ table is in the README). Everything that a class declares itself is its payload.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import re
 import sys
 from datetime import UTC, datetime
@@ -241,6 +242,19 @@ _registry: dict[str, type[AuditEvent]] = {}
 def registered_types() -> Mapping[str, type[AuditEvent]]:
     """Return the event classes known to this process, by type; read only."""
     return MappingProxyType(_registry)
+
+
+def complete_types() -> None:
+    """Build what `defer_build` put off, for the classes of the host.
+
+    Opening a system does this, so that the first event of a type costs its caller no more
+    than the second. The catalogue's own classes are told on the actors' threads.
+    """
+    for cls in list(_registry.values()):
+        if not cls.__module__.startswith("minutebook.") and not cls.__pydantic_complete__:
+            # What is wrong with a class is told to whoever uses it first.
+            with contextlib.suppress(PydanticUserError):
+                cls.model_rebuild(raise_errors=False)
 
 
 def _refuse_reused_names(cls: type[AuditEvent]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from minutebook.actors import AuditSystem
+from minutebook.actors import AuditSystem, open_systems
 from tests.contract.trail import WAIT_S, Counted, check_trail, counted, entries_of, run_child
 
 
@@ -45,9 +45,7 @@ def test_a_system_that_the_host_let_go_of_keeps_what_it_was_told(tmp_path: Path)
     open_and_tell()
     with AuditSystem.open(path) as other:
         other.audit.ask(Counted(who="other", number=0)).get(timeout=WAIT_S)
-    from minutebook.actors import system as module
-
-    for forgotten in list(module._open_systems.values()):
-        forgotten.close()
+    for forgotten in list(open_systems._open.values()):
+        forgotten.close_at_exit()
     check_trail(entries_of(path))
     assert sum(who == "x" for who, _ in counted(entries_of(path))) == 100

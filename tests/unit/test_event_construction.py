@@ -11,9 +11,10 @@ import pytest
 import uuid_utils
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
-from minutebook.domain import AuditEvent, InvalidEvent
+from minutebook.domain import AuditEvent, EventDefinitionError, InvalidEvent
 from minutebook.domain.encoding import Encoder
-from tests.unit.stored import entry_of, payload_of
+from minutebook.domain.event import complete_types
+from tests.unit.stored import declare, entry_of, payload_of
 
 SECRET = "hunter2-do-not-show-me"
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001
@@ -241,3 +242,14 @@ def test_envelope_fields_are_stored_as_given() -> None:
         "because",
         "critical",
     )
+
+
+def test_the_classes_of_the_host_are_built_when_a_system_is_opened() -> None:
+    """The first event of a type costs its caller no more than the second."""
+    late = declare(AuditEvent, fields={"n": int}, name="Late", type="unit.built_at_open")
+    odd = declare(AuditEvent, fields={"n": object()}, name="Odd", type="unit.never_built")
+    assert not late.__pydantic_complete__
+    complete_types()
+    assert late.__pydantic_complete__
+    with pytest.raises(EventDefinitionError, match="declared wrongly"):
+        odd(n=1)
