@@ -7,9 +7,9 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pykka import ThreadingFuture
 
 from minutebook.actors.base import Request, Service, ServiceActor, Tell, handles
+from minutebook.actors.reply import Reply
 from minutebook.domain.commands import Command, GetPlan, ListSessions
 from minutebook.domain.context import Binding, bind
 from minutebook.domain.errors import AuditClosed, InvalidCommand, MinutebookError, ServiceFailure
@@ -207,7 +207,7 @@ def test_what_was_accepted_before_the_end_is_answered(stage: Stage, pings: Servi
 
 
 def test_a_request_takes_the_binding_along() -> None:
-    reply: ThreadingFuture[None] = ThreadingFuture()
+    reply: Reply[None] = Reply()
     with bind(identity="alice"):
         request = Request(ListSessions(), Binding.current(), reply)
     assert request.binding == Binding(user_identity="alice")

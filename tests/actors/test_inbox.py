@@ -5,7 +5,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
-from pykka import ActorRegistry, ThreadingActor, ThreadingFuture
+from pykka import ActorRegistry, ThreadingActor
 
 from minutebook.actors.inbox import (
     AuditInbox,
@@ -17,6 +17,7 @@ from minutebook.actors.inbox import (
     resolve,
     uncommitted,
 )
+from minutebook.actors.reply import Reply
 from minutebook.domain.errors import AuditClosed, UncommittedEvents
 from tests.contract.trail import WAIT_S
 
@@ -129,7 +130,7 @@ def test_no_delivery_falls_between_the_check_and_the_hand_over() -> None:
 
 def test_a_batch_is_what_waits_up_to_the_limit_in_order() -> None:
     inbox = AuditInbox(batch_max=3)
-    told, barrier = Told(b"2", ThreadingFuture()), Barrier(ThreadingFuture())
+    told, barrier = Told(b"2", Reply()), Barrier(Reply())
     for item in (b"1", told, barrier, b"4"):
         inbox.deliver(item)
     assert inbox.get() == Delivery(Batch([b"1", told, barrier]))
@@ -151,8 +152,8 @@ def test_pykkas_own_message_ends_a_batch_and_is_not_lost() -> None:
 
 def test_giving_up_tells_everybody_who_waits_and_counts_events_only() -> None:
     inbox = AuditInbox()
-    told: Told = Told(b"2", ThreadingFuture())
-    barrier = Barrier(ThreadingFuture())
+    told: Told = Told(b"2", Reply())
+    barrier = Barrier(Reply())
     stop = Delivery("stop")
     for item in (b"1", told, barrier, b"3"):
         inbox.deliver(item)
@@ -168,7 +169,7 @@ def test_giving_up_tells_everybody_who_waits_and_counts_events_only() -> None:
 
 
 def test_a_future_that_somebody_set_already_is_left_alone() -> None:
-    future: ThreadingFuture[Any] = ThreadingFuture()
+    future: Reply[Any] = Reply()
     future.set("theirs")
     resolve(future, "ours")
     resolve(future, uncommitted("audit.db", 1))
