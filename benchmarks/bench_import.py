@@ -1,4 +1,4 @@
-"""What `import minutebook.actors` costs beside the libraries that it is built on.
+"""What importing `AuditSystem` costs beside the libraries that it is built on.
 
 Each run is a fresh interpreter, timed from outside as a host would feel it. The variants
 take turns, so that a slow moment of the machine hits all alike; of each the median counts.
@@ -24,11 +24,12 @@ VARIANTS = {
     "libraries": "from pydantic import BaseModel; import apsw, pykka, orjson",
     "minutebook.domain": "import minutebook.domain",
     "minutebook.actors": "import minutebook.actors",
+    "AuditSystem": "from minutebook.actors import AuditSystem",
 }
 """What is timed: name to program. `libraries` is the yardstick, `python` the empty start."""
 
 RATIO_MAX = 1.7
-"""The budget: `minutebook.actors` to `libraries`, each with the interpreter's own start."""
+"""The budget: `AuditSystem` to `libraries`, each with the interpreter's own start."""
 
 DISTRIBUTIONS = ["apsw", "orjson", "pydantic", "pykka"]
 
@@ -68,7 +69,7 @@ def summarize(times: dict[str, list[float]], runs: int) -> dict[str, object]:
     """The median, fastest and slowest run of each variant, and the two ratios of medians."""
     medians = {name: statistics.median(values) for name, values in times.items()}
     empty, libraries, actors = (
-        medians[name] for name in ("python", "libraries", "minutebook.actors")
+        medians[name] for name in ("python", "libraries", "AuditSystem")
     )
     return {
         "benchmark": "import",
@@ -91,14 +92,14 @@ def print_table(times: dict[str, list[float]], result: dict[str, object]) -> Non
         p50 = statistics.median(values)
         print(f"{name:<20} {p50:>8.1f} {min(values):>8.1f} {max(values):>8.1f}")
     print(
-        f"minutebook.actors / libraries: {result['ratio']:.2f} (budget {RATIO_MAX}); "
+        f"AuditSystem / libraries: {result['ratio']:.2f} (budget {RATIO_MAX}); "
         f"without the interpreter's start: {result['ratio_without_interpreter']:.2f}"
     )
 
 
 def main() -> None:
     """Measure, print the table, write the JSON where asked."""
-    parser = argparse.ArgumentParser(description="Time `import minutebook.actors`.")
+    parser = argparse.ArgumentParser(description="Time the import of AuditSystem.")
     parser.add_argument("--runs", type=int, default=21, help="runs of each variant (15 or more)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
