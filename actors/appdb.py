@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,6 +62,8 @@ class AppDatabase:
                 )
                 raise ServiceFailure(msg)
             if version == 0:
+                from importlib.resources import files
+
                 schema = files("minutebook.actors").joinpath("app_schema.sql")
                 self._connection.execute(schema.read_text(encoding="utf-8"))
                 self._connection.pragma("user_version", SCHEMA_VERSION)

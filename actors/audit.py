@@ -21,8 +21,8 @@ from minutebook.domain.errors import (
     ServiceFailure,
     UncommittedEvents,
 )
-from minutebook.domain.events import AuditSystemClosed
 from minutebook.domain.gap import substitute
+from minutebook.domain.trail_events import AuditSystemClosed
 
 logger = logging.getLogger("minutebook.audit")
 

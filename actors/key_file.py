@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 from pathlib import Path
 
 from minutebook.domain.errors import SettingsError
@@ -41,6 +40,8 @@ def _read(path: Path) -> bytes | None:
 
 
 def _create(path: Path) -> None:
+    import tempfile
+
     # mkstemp gives mode 0600; the link fails when another process was first.
     descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
     try:

@@ -6,42 +6,41 @@ import contextlib
 import os
 import platform
 import secrets
-import socket
 import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 import apsw
-from pykka import ActorRef, ActorRegistry, Future, ThreadingActor, Timeout
+from pykka import Future, Timeout
 
-from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.audit import AuditActor
-from minutebook.actors.auth import Auth, AuthActor
-from minutebook.actors.base import Service
-from minutebook.actors.cancellation import CancellationOrchestrator
-from minutebook.actors.config import Config, ConfigActor
 from minutebook.actors.health import Health, Vitals
-from minutebook.actors.inbox import AuditInbox, Inbox, resolve, uncommitted
+from minutebook.actors.inbox import AuditInbox, resolve, uncommitted
 from minutebook.actors.key_file import load_or_create_key
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.open_systems import forget, remember
-from minutebook.actors.plan_apply import Apply, PlanApplyActor
-from minutebook.actors.plan_lifecycle import PlanLifecycleActor
-from minutebook.actors.plans import Plans
-from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
-from minutebook.actors.session import SessionActor, Sessions
-from minutebook.actors.settings import Settings, SettingsGiven, load_settings
+from minutebook.actors.starting import start
 from minutebook.actors.teller import Teller
 from minutebook.actors.version import installed_version
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.errors import UncommittedEvents
 from minutebook.domain.event import complete_types
-from minutebook.domain.events import AuditSystemOpened
 from minutebook.domain.redaction import Redactor
+from minutebook.domain.trail_events import AuditSystemOpened
+
+if TYPE_CHECKING:
+    from minutebook.actors.auth import Auth
+    from minutebook.actors.config import Config
+    from minutebook.actors.plan_apply import Apply
+    from minutebook.actors.plans import Plans
+    from minutebook.actors.sandbox_cleanup import Sandboxes
+    from minutebook.actors.services import Services
+    from minutebook.actors.session import Sessions
+    from minutebook.actors.settings import Settings, SettingsGiven
 
 _PROCESS_STARTED_AT = datetime.now(UTC)
 
@@ -87,9 +86,9 @@ class AuditSystem:
         # Reentrant: a signal handler may close while its thread is closing.
         self._closing = threading.RLock()
         self._closed = False
-        self._services: list[tuple[ActorRef[Any], Inbox]] = []
+        self._services: Services | None = None
         self._vitals = Vitals(str(path), self.producer)
-        self._audit_ref = _start(
+        self._audit_ref = start(
             AuditActor,
             ledger,
             encoder,
@@ -119,63 +118,51 @@ class AuditSystem:
             SettingsError: a setting is wrong.
             LedgerError: of the kind that fits; an existing file was left untouched.
         """
+        from minutebook.actors.settings import load_settings
+
         chosen = load_settings(settings)
         complete_types()
-        beside: list[Path] = []
-        encoder = Encoder(
-            # Called with the first secret, which no event has before the path is known.
-            Redactor(lambda: load_or_create_key(_side_file(beside[0], ".app.key"))),
-            service=chosen.service,
-            bytes_max=chosen.event_bytes_max,
-        )
+        opened: list[SqliteLedger] = []
+        # The key is asked for with the first secret, when the ledger is open.
+        redactor = Redactor(lambda: load_or_create_key(_side_file(opened[0].path, ".app.key")))
+        encoder = Encoder(redactor, service=chosen.service, bytes_max=chosen.event_bytes_max)
         ledger = SqliteLedger(path, encoder, busy_timeout_s=chosen.busy_timeout)
-        beside.append(ledger.path)
+        opened.append(ledger)
         system = cls(ledger.path, chosen, ledger, encoder)
         # First of all: a service may tell what it finds while it starts.
         system._tell_opened()
         try:
-            system._start_services()
+            system._start_services(redactor)
         except BaseException:
             system.close()
             raise
         remember(system)
         return system
 
-    def _start_services(self) -> None:
-        chosen, tell = self._settings, self.audit.tell
-        app_path = _side_file(self.path, ".app.db")
-        sandboxes = chosen.sandbox_directory or _side_file(self.path, ".sandboxes")
-        config_path = chosen.config_path or _side_file(self.path, ".config.toml")
-        redactor = Redactor(lambda: load_or_create_key(_side_file(self.path, ".app.key")))
+    def _start_services(self, redactor: Redactor) -> None:
+        from minutebook.actors.services import Services
 
-        self.sessions = Sessions(self._serve(SessionActor, tell, AppDatabase(app_path)))
-        self.auth = Auth(self._serve(AuthActor, tell, AppDatabase(app_path)))
-        self.config = Config(
-            self._serve(ConfigActor, tell, AppDatabase(app_path), config_path, redactor)
+        chosen = self._settings
+        self._services = services = Services(
+            chosen.service,
+            self.audit.tell,
+            app_path=_side_file(self.path, ".app.db"),
+            config_path=chosen.config_path or _side_file(self.path, ".config.toml"),
+            sandbox_directory=chosen.sandbox_directory or _side_file(self.path, ".sandboxes"),
+            redactor=redactor,
         )
-        lifecycle = self._serve(PlanLifecycleActor, tell, AppDatabase(app_path))
-        self.sandboxes = Sandboxes(
-            self._serve(SandboxCleanupActor, tell, AppDatabase(app_path), sandboxes)
-        )
-        ask_plans, ask_sandboxes = Service(lifecycle).ask, self.sandboxes.ask
-        self.apply = Apply(self._serve(PlanApplyActor, tell, ask_plans, ask_sandboxes, sandboxes))
-        cancellation = self._serve(
-            CancellationOrchestrator, tell, ask_plans, self.apply.ask, ask_sandboxes
-        )
-        self.plans = Plans(lifecycle, cancellation)
-
-    def _serve(self, actor_class: type[ThreadingActor], *parts: Any) -> Inbox:
-        ref = _start(actor_class, self._settings.service, *parts)
-        inbox = ref.actor_inbox
-        assert isinstance(inbox, Inbox)
-        self._services.append((ref, inbox))
-        return inbox
+        self.sessions = services.sessions
+        self.auth = services.auth
+        self.config = services.config
+        self.plans = services.plans
+        self.apply = services.apply
+        self.sandboxes = services.sandboxes
 
     def _tell_opened(self) -> None:
         self.audit.tell(
             AuditSystemOpened(
                 source=f"{self._settings.service}/audit",
-                host=socket.gethostname(),
+                host=platform.node(),
                 pid=os.getpid(),
                 process_started_at=_PROCESS_STARTED_AT,
                 python_version=platform.python_version(),
@@ -217,10 +204,9 @@ class AuditSystem:
         with self._closing:
             if self._closed:
                 return
-            # Who asks others stops before those whom it asks; the trail comes last.
-            for ref, inbox in reversed(self._services):
-                with contextlib.suppress(Timeout):
-                    inbox.close(ref).get(timeout=_left(deadline))
+            # They tell what they end: the trail comes last.
+            if self._services is not None:
+                self._services.stop(lambda: _left(deadline))
             stopped = self._inbox.close(self._audit_ref)
             reason, count = None, 0
             try:
@@ -269,8 +255,9 @@ class AuditSystem:
         self._closing = threading.RLock()
         self._closed = True
         self._ledger.leave()
-        for inbox in (self._inbox, *(inbox for _, inbox in self._services)):
-            inbox.abandon(_FORKED)
+        self._inbox.abandon(_FORKED)
+        if self._services is not None:
+            self._services.abandon(_FORKED)
 
     def __enter__(self) -> Self:
         return self
@@ -293,11 +280,3 @@ def _side_file(path: Path, suffix: str) -> Path:
 
 def _left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
-
-
-def _start(actor_class: type[ThreadingActor], *parts: Any, **settings: Any) -> ActorRef[Any]:
-    ref = actor_class.start(*parts, **settings)
-    # The registry belongs to the host: its stop_all(), or pykka's own when an actor of the
-    # host's raises SystemExit, must not end the trail.
-    ActorRegistry.unregister(ref)
-    return ref

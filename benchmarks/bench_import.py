@@ -68,9 +68,7 @@ def conditions(runs: int) -> dict[str, object]:
 def summarize(times: dict[str, list[float]], runs: int) -> dict[str, object]:
     """The median, fastest and slowest run of each variant, and the two ratios of medians."""
     medians = {name: statistics.median(values) for name, values in times.items()}
-    empty, libraries, actors = (
-        medians[name] for name in ("python", "libraries", "AuditSystem")
-    )
+    empty, libraries, actors = (medians[name] for name in ("python", "libraries", "AuditSystem"))
     return {
         "benchmark": "import",
         "conditions": conditions(runs),

@@ -8,10 +8,41 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from minutebook.domain.event import AuditEvent
 from minutebook.domain.plan import Phase, ProcessingState
+from minutebook.domain.trail_events import AuditGap, AuditSystemClosed, AuditSystemOpened
+
+__all__ = [
+    "AuditGap",
+    "AuditSystemClosed",
+    "AuditSystemOpened",
+    "AuthFailed",
+    "AuthMethod",
+    "AuthSucceeded",
+    "ChangeKind",
+    "ConfigChanged",
+    "EntityDeleted",
+    "FileStatus",
+    "PlanApplied",
+    "PlanApplyCompleted",
+    "PlanCancelled",
+    "PlanCreated",
+    "PlanErrored",
+    "PlanPhaseChanged",
+    "PlanProgress",
+    "ReleasedResource",
+    "ResourceModified",
+    "SandboxCreated",
+    "SandboxKind",
+    "SandboxReleaseFailed",
+    "SandboxReleased",
+    "SessionClosed",
+    "SessionCreated",
+    "UnreleasedResource",
+    "ValidationOutcome",
+]
 
 ChangeKind = Literal["created", "modified", "deleted", "renamed"]
 """What happened to a file."""
@@ -370,52 +401,3 @@ class SandboxReleaseFailed(
     """Its branch."""
     error: str
     """Why not."""
-
-
-# -- the trail's own life -----------------------------------------------------
-
-
-class AuditSystemOpened(AuditEvent, type="audit.opened"):
-    """AuditActor: a system began to write to this ledger, as the entry's ``producer``."""
-
-    host: str
-    """Name of the machine."""
-    pid: int
-    """Process id; may be the same in two containers, unlike ``producer``."""
-    process_started_at: AwareDatetime
-    """When the process began to use Minutebook."""
-    python_version: str
-    """Of the process."""
-    minutebook_version: str
-    """Of this library."""
-    sqlite_version: str
-    """Of the SQLite that writes the ledger."""
-
-
-class AuditSystemClosed(AuditEvent, type="audit.closed"):
-    """AuditActor: the system was closed in order; nothing of this producer follows."""
-
-    events_told: int
-    """How many events this producer numbered, this one included."""
-    duration_s: float
-    """Seconds since ``audit.opened``."""
-
-
-class AuditGap(AuditEvent, type="audit.gap", outcome="failure", severity="warning"):
-    """AuditActor: stands in the place of events that were told and are not in the ledger."""
-
-    cause: Literal["repeated", "duplicate_id", "unstorable"]
-    """Why: the same event told again, its id used for another one, or bytes that the ledger
-    refused."""
-    count: int = Field(ge=1)
-    """How many events it stands for."""
-    first_seq: int = Field(ge=0)
-    """The producer's number of the first of them."""
-    last_seq: int = Field(ge=0)
-    """The producer's number of the last of them."""
-    event_id: str | None
-    """Id of the event, when it could be read."""
-    event_type: str | None
-    """Type of the event, when it could be read."""
-    detail: str
-    """What happened, in words."""

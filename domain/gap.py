@@ -13,8 +13,8 @@ from uuid import UUID, uuid5
 
 from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.entry import Record, from_microseconds
-from minutebook.domain.events import AuditGap
 from minutebook.domain.surrogates import unescape_all
+from minutebook.domain.trail_events import AuditGap
 
 _NAMESPACE: Final = UUID("6c1f4d3e-5b0a-5c59-9d1c-2f6d3b8a7e10")
 

@@ -34,10 +34,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from pydantic import BaseModel, Secret, SecretBytes, SecretStr
+from pydantic import BaseModel
 
 from minutebook.domain.errors import InvalidEvent
-from minutebook.domain.redaction import is_secret
+from minutebook.domain.redaction import is_secret, is_secret_type
 from minutebook.domain.surrogates import escape
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def jsonable(value: Any, where: str, redactor: Redactor, *, depth: int = 0) -> A
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         members = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
         return _jsonable_members(members, where, redactor, depth)
-    if isinstance(value, Secret | SecretStr | SecretBytes):
+    if is_secret_type(value):
         return masked(value, where, redactor, depth=depth + 1)
     return _jsonable_leaf(value, where)
 
@@ -110,7 +110,7 @@ def masked(value: Any, where: str, redactor: Redactor, *, depth: int = 0) -> str
     Raises:
         InvalidEvent: a part of it has no rule.
     """
-    if isinstance(value, Secret | SecretStr | SecretBytes):
+    if is_secret_type(value):
         value = value.get_secret_value()
     if not isinstance(value, str | bytes | int | float):
         value = jsonable(value, where, redactor, depth=depth)

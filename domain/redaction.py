@@ -14,8 +14,7 @@ import hmac
 import re
 from collections.abc import Callable
 from functools import cached_property, lru_cache
-
-from pydantic import Secret, SecretBytes, SecretStr
+from typing import Any
 
 from minutebook.domain.errors import SettingsError
 
@@ -39,6 +38,14 @@ _SECRET_SEGMENT = re.compile(
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
+def is_secret_type(value: object) -> bool:
+    """Tell whether a value is one of pydantic's secrets, or made like one.
+
+    By its method: ``SecretStr``, ``SecretBytes`` and ``Secret`` have no public base of their own.
+    """
+    return hasattr(type(value), "get_secret_value")
+
+
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Tell whether values that go by this name are taken for secrets.
@@ -59,7 +66,7 @@ def is_secret(name: str, value: object) -> bool:
     Nothing, truth values and empty texts are no secrets; nor is a number under a name
     that ends in "tokens", which counts them.
     """
-    if isinstance(value, Secret | SecretStr | SecretBytes):
+    if is_secret_type(value):
         return True
     if value is None or isinstance(value, bool) or value == "" or not is_secret_name(name):
         return False
@@ -88,13 +95,13 @@ class Redactor:
     def __repr__(self) -> str:
         return "Redactor(key=[secret])"
 
-    def mask(self, value: object) -> str:
+    def mask(self, value: Any) -> str:
         """Return the text that stands for a secret: ``[secret hmac-sha256:<digits>]``.
 
         The fingerprint is the first 64 bits of HMAC-SHA-256 over the value's UTF-8 text
         (RFC 2104, truncated as its section 5 allows).
         """
-        if isinstance(value, Secret | SecretStr | SecretBytes):
+        if is_secret_type(value):
             value = value.get_secret_value()
         if not isinstance(value, bytes):
             value = str(value).encode("utf-8", "surrogatepass")

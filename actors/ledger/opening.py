@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -130,6 +129,9 @@ def _create_tables(connection: apsw.Connection, created_at: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if connection.pragma("user_version") == 0:
+            # Imported for a new file only: it brings tempfile, shutil and the compressors along.
+            from importlib.resources import files
+
             schema = files("minutebook.actors.ledger").joinpath("schema.sql")
             connection.execute(schema.read_text(encoding="utf-8"))
             connection.execute(

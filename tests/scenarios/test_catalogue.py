@@ -10,7 +10,7 @@ def test_every_event_of_the_catalogue_is_told(main_job: Trail, troubles: Trail) 
     catalogue = {
         event_type
         for event_type, cls in registered_types().items()
-        if cls.__module__ == "minutebook.domain.events"
+        if cls.__module__.startswith("minutebook.")
     }
     told = {entry["type"] for trail in (main_job, troubles) for entry in trail.entries}
     assert len(catalogue) >= 19

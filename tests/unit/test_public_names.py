@@ -11,7 +11,15 @@ from pydantic import BaseModel
 
 import minutebook.actors
 import minutebook.domain
-from minutebook.domain import AuditEvent, MinutebookError, envelope, errors, events, state
+from minutebook.domain import (
+    AuditEvent,
+    MinutebookError,
+    envelope,
+    errors,
+    events,
+    state,
+    trail_events,
+)
 from minutebook.domain import commands as commands_module
 from minutebook.domain import event as event_module
 from minutebook.domain.event import registered_types
@@ -78,7 +86,7 @@ def _documented_aliases(module: ModuleType) -> list[str]:
     ("module", "node"),
     [
         pytest.param(module, node, id=node.name)
-        for module in (events, state, envelope, event_module)
+        for module in (events, trail_events, state, envelope, event_module)
         for node in _classes(module)
     ],
 )
@@ -97,7 +105,7 @@ def test_a_field_without_a_docstring_would_be_found() -> None:
 
 
 def _catalogue() -> list[type[AuditEvent]]:
-    return [cls for cls in registered_types().values() if cls.__module__ == events.__name__]
+    return [cls for cls in registered_types().values() if cls.__module__.startswith("minutebook.")]
 
 
 def test_the_catalogue_is_this() -> None:
@@ -140,7 +148,7 @@ def test_every_error_is_a_minutebook_error_with_a_docstring() -> None:
 
 
 def test_every_model_of_the_domain_forbids_unknown_fields_and_is_frozen() -> None:
-    for module in (events, state, commands_module):
+    for module in (events, trail_events, state, commands_module):
         for thing in vars(module).values():
             if isinstance(thing, type) and issubclass(thing, BaseModel) and thing is not BaseModel:
                 assert thing.model_config.get("frozen") is True, thing

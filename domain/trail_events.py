@@ -1,0 +1,58 @@
+"""What the trail tells of its own life; part of the catalogue in `minutebook.domain.events`.
+
+Apart from the rest, which only the service actors need: a host that imports `AuditSystem`
+does not wait for two dozen classes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from minutebook.domain.envelope import Moment
+from minutebook.domain.event import AuditEvent
+
+
+class AuditSystemOpened(AuditEvent, type="audit.opened"):
+    """AuditActor: a system began to write to this ledger, as the entry's ``producer``."""
+
+    host: str
+    """Name of the machine."""
+    pid: int
+    """Process id; may be the same in two containers, unlike ``producer``."""
+    process_started_at: Moment
+    """When the process began to use Minutebook."""
+    python_version: str
+    """Of the process."""
+    minutebook_version: str
+    """Of this library."""
+    sqlite_version: str
+    """Of the SQLite that writes the ledger."""
+
+
+class AuditSystemClosed(AuditEvent, type="audit.closed"):
+    """AuditActor: the system was closed in order; nothing of this producer follows."""
+
+    events_told: int
+    """How many events this producer numbered, this one included."""
+    duration_s: float
+    """Seconds since ``audit.opened``."""
+
+
+class AuditGap(AuditEvent, type="audit.gap", outcome="failure", severity="warning"):
+    """AuditActor: stands in the place of events that were told and are not in the ledger."""
+
+    cause: Literal["repeated", "duplicate_id", "unstorable"]
+    """Why: the same event told again, its id used for another one, or bytes that the ledger
+    refused."""
+    count: int
+    """How many events it stands for."""
+    first_seq: int
+    """The producer's number of the first of them."""
+    last_seq: int
+    """The producer's number of the last of them."""
+    event_id: str | None
+    """Id of the event, when it could be read."""
+    event_type: str | None
+    """Type of the event, when it could be read."""
+    detail: str
+    """What happened, in words."""
