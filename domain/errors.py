@@ -37,6 +37,18 @@ class AuditClosed(MinutebookError):
     """The audit system is closed, or is closing; the event or command was not taken."""
 
 
+class AuditBacklogFull(MinutebookError):
+    """Too many events wait for the ledger; this one was not taken."""
+
+
+class AuditUnavailable(MinutebookError):
+    """The ledger cannot be written, and a system that is fail-closed does nothing unrecorded."""
+
+
+class JournalError(MinutebookError):
+    """The journal cannot be written: no room, or no permission; the event was not taken."""
+
+
 class FlushTimeout(MinutebookError, TimeoutError):
     """Not everything told before the flush was committed in time; it is still queued."""
 
@@ -121,6 +133,10 @@ class SettingsError(MinutebookError, ValueError):
 
 class InvalidCommand(MinutebookError, ValueError):
     """A request to a service actor has a missing or malformed argument."""
+
+
+class AppDatabaseError(MinutebookError):
+    """The app database, where the services keep their state, cannot be read or written."""
 
 
 class ServiceFailure(MinutebookError):
@@ -217,7 +233,7 @@ class GitError(ProjectError):
 
 
 class UnknownSandbox(MinutebookError, LookupError):
-    """No sandbox has this id, or the plan has none."""
+    """No sandbox, and no plan either, has this id."""
 
 
 class WorkFailed(MinutebookError):

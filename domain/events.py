@@ -12,10 +12,16 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from minutebook.domain.event import AuditEvent
 from minutebook.domain.plan import Phase, ProcessingState
-from minutebook.domain.trail_events import AuditGap, AuditSystemClosed, AuditSystemOpened
+from minutebook.domain.trail_events import (
+    AuditGap,
+    AuditRecovered,
+    AuditSystemClosed,
+    AuditSystemOpened,
+)
 
 __all__ = [
     "AuditGap",
+    "AuditRecovered",
     "AuditSystemClosed",
     "AuditSystemOpened",
     "AuthFailed",

@@ -59,3 +59,29 @@ def substitute(
     )
     head = encoder.encode_head(gap)
     return Record.of(with_producer(head, record.producer, record.producer_seq))
+
+
+def missing(
+    producer: str, first_seq: int, count: int, journaled_at_ns: int, encoder: Encoder
+) -> bytes:
+    """Return the stored bytes that take the place of journaled events which cannot be read.
+
+    Args:
+        producer: who had told them.
+        first_seq, count: which.
+        journaled_at_ns: when the journal was last written, nanoseconds since the epoch; the
+            same for each attempt to recover it.
+        encoder: the system's.
+    """
+    gap = AuditGap(
+        id=str(uuid5(_NAMESPACE, f"{producer}/{first_seq}")),
+        occurred_at=from_microseconds(journaled_at_ns // 1000),
+        cause="unreadable",
+        count=count,
+        first_seq=first_seq,
+        last_seq=first_seq + count - 1,
+        event_id=None,
+        event_type=None,
+        detail="the journal is damaged there; what can be read of it was kept aside",
+    )
+    return with_producer(encoder.encode_head(gap), producer, first_seq)

@@ -41,9 +41,9 @@ class AuditSystemClosed(AuditEvent, type="audit.closed"):
 class AuditGap(AuditEvent, type="audit.gap", outcome="failure", severity="warning"):
     """AuditActor: stands in the place of events that were told and are not in the ledger."""
 
-    cause: Literal["repeated", "duplicate_id", "unstorable"]
-    """Why: the same event told again, its id used for another one, or bytes that the ledger
-    refused."""
+    cause: Literal["repeated", "duplicate_id", "unstorable", "unreadable"]
+    """Why: the same event told again, its id used for another one, an event that cannot be
+    stored, or a journal that is damaged."""
     count: int
     """How many events it stands for."""
     first_seq: int
@@ -56,3 +56,20 @@ class AuditGap(AuditEvent, type="audit.gap", outcome="failure", severity="warnin
     """Type of the event, when it could be read."""
     detail: str
     """What happened, in words."""
+
+
+class AuditRecovered(AuditEvent, type="audit.recovered", severity="warning"):
+    """AuditSystem: a process died, and what it had told was committed from its journal."""
+
+    from_producer: str
+    """Who had told it; its own ``audit.opened`` says which process that was."""
+    found: int
+    """Events in the journal."""
+    committed: int
+    """How many of them were not in the ledger yet."""
+    unreadable: int
+    """Events that were damaged; each stretch has an ``audit.gap``."""
+    torn: bool
+    """Whether the last record was cut off, so that its tell had not returned."""
+    kept_aside: tuple[str, ...]
+    """Names of damaged files, kept in the journal's directory."""

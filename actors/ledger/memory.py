@@ -57,6 +57,10 @@ class MemoryLedger:
             )
         return settled.outcomes(receipts)
 
+    def next_index(self) -> int:
+        """Return how many entries there are."""
+        return len(self.entries)
+
     def close(self) -> None:
         """Refuse further appends; what is there stays readable."""
         with self._lock:

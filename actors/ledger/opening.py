@@ -29,6 +29,9 @@ def resolve_ledger_path(path: str | os.PathLike[str]) -> Path:
     Raises:
         LedgerPathError: its directory does not exist, or the path is a directory.
     """
+    if not isinstance(path, str | os.PathLike) or str(path).startswith((":memory:", "file:")):
+        msg = f"a ledger is a file, and {path!r} is no path of one; give a path as text or Path."
+        raise LedgerPathError(msg)
     resolved = Path(path).expanduser().resolve()
     if not resolved.parent.is_dir():
         msg = f"ledger {resolved}: the directory {resolved.parent} does not exist; create it first."

@@ -39,6 +39,14 @@ class Ledger(Protocol):
         """
         ...
 
+    def next_index(self) -> int:
+        """Return how many entries there are: the index that the next one gets.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        ...
+
     def close(self) -> None:
         """Give back what the ledger holds; harmless when it was closed before."""
         ...

@@ -89,6 +89,13 @@ class SqliteLedger:
             msg = f"ledger {self.path}: there is no memory left; free some."
             raise LedgerUnavailable(msg) from error
 
+    def next_index(self) -> int:
+        """Return how many entries there are; see `minutebook.actors.ledger.port.Ledger`."""
+        try:
+            return self._next_index()
+        except apsw.Error as error:
+            raise translated(error, self.path) from error
+
     def close(self) -> None:
         """Close the file; the last one to close it also empties its write-ahead log."""
         try:
@@ -143,7 +150,7 @@ class SqliteLedger:
 
     def _insert(self, records: Sequence[Record]) -> list[Entry]:
         execute = self._connection.execute
-        first = execute("SELECT coalesce(max(log_index), -1) + 1 FROM entries").get
+        first = self._next_index()
         recorded_at = self._clock()
         entries = [record.row(index, recorded_at) for index, record in enumerate(records, first)]
         start = 0
@@ -154,6 +161,10 @@ class SqliteLedger:
             execute(_insert_statement(size), tuple(chain.from_iterable(rows)))
             start += size
         return entries
+
+    def _next_index(self) -> int:
+        found = self._connection.execute("SELECT coalesce(max(log_index), -1) + 1 FROM entries")
+        return int(found.get)
 
     def _known(self, ids: Sequence[str]) -> dict[str, Known]:
         rows = self._connection.execute(

@@ -1,0 +1,201 @@
+"""The files of a journal: their layout, and how far a file can be trusted.
+
+A segment is a file of fixed size, allocated in full before it is mapped, since writing to a
+page of a mapped file that the disk has no room for would end the process with SIGBUS.
+
+| bytes | what |
+|---|---|
+| 0-7 | ``MBJOURN1`` |
+| 8-39 | the producer, 32 hexadecimal digits |
+| 40-47 | sequence number of the first record, unsigned, little endian |
+| 48-63 | zero |
+| 64- | records |
+
+A record is its body's length (4 bytes), a CRC-32 of the body that begins with the low half of
+the sequence number (4), the sequence number (8), and the body; unsigned, little endian. Behind
+the last one are 16 zero bytes. The header of a record is written after its body: whoever dies
+in between leaves a segment that ends before it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import re
+import struct
+import zlib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+MAGIC: Final = b"MBJOURN1"
+RECORD_HEADER: Final = struct.Struct("<IIQ")
+RECORDS_FROM: Final = 64
+END: Final = bytes(RECORD_HEADER.size)
+"""What stands behind the last record."""
+
+SEGMENT_SUFFIX: Final = ".journal"
+SPARE_SUFFIX: Final = ".new"
+"""Of a file that holds nothing that is not committed."""
+
+_SEGMENT_HEADER: Final = struct.Struct("<8s32sQ16x")
+_LOW_HALF: Final = 0xFFFF_FFFF
+
+# Linux 5.14: makes all pages present and writable at once, so that a caller of `tell` does not
+# pay for it page by page.
+_MADV_POPULATE_WRITE: Final = 23
+
+# How far behind damage another record is looked for, counted in records; less than where the
+# bytes of a number that the search goes by could change twice.
+_LOST_MAX: Final = 1 << 20
+_SEQ_HIGH_FROM: Final = 3
+
+
+class Segment:
+    """One mapped file.
+
+    Args:
+        path: the file; made anew.
+        size: its bytes.
+        populate: have all its pages in memory from the start, which takes a millisecond.
+
+    Raises:
+        OSError: it cannot be made, or the disk has no room for it.
+    """
+
+    def __init__(self, path: Path, size: int, *, populate: bool) -> None:
+        self.path = path
+        self.end = RECORDS_FROM
+        """Behind the last record; settled when the next segment is begun."""
+        self.following: Segment | None = None
+        """The segment that goes on from there."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, size)
+            else:
+                zeros = memoryview(bytes(size))
+                while zeros:
+                    zeros = zeros[os.write(descriptor, zeros) :]
+            self.map = mmap.mmap(descriptor, size)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        if populate:
+            # Where the kernel does not know it, pages come one by one.
+            with contextlib.suppress(OSError, AttributeError):
+                self.map.madvise(_MADV_POPULATE_WRITE)
+
+    def begin(self, path: Path, producer: str, first_seq: int) -> None:
+        """Take the file, new or used, for records from a sequence number on, under a new name."""
+        self.map[RECORDS_FROM : RECORDS_FROM + len(END)] = END
+        _SEGMENT_HEADER.pack_into(self.map, 0, MAGIC, producer.encode("ascii"), first_seq)
+        self.path.rename(path)
+        self.path = path
+        self.end = RECORDS_FROM
+
+    def retire(self) -> None:
+        """Take away the name under which a recovery would read it: all in it is committed."""
+        # Should it fail, a recovery finds what the ledger has already, which is harmless.
+        with contextlib.suppress(OSError):
+            self.path = self.path.rename(self.path.with_suffix(SPARE_SUFFIX))
+
+    def remove(self) -> None:
+        """Delete the file."""
+        self.map.close()
+        self.path.unlink(missing_ok=True)
+
+
+def checksum(body: bytes, seq: int) -> int:
+    """Return a record's checksum."""
+    return zlib.crc32(body, seq & _LOW_HALF)
+
+
+class Damage(NamedTuple):
+    """A stretch of a segment that is no record."""
+
+    first_seq: int
+    """The first sequence number that is missing."""
+    lost: int
+    """How many are missing; 0 when none is, or nothing is known to follow."""
+    offset: int
+    """Where it begins; 0 is the segment's header."""
+
+
+class Scan(NamedTuple):
+    """What a segment file holds."""
+
+    records: list[tuple[int, bytes]]
+    """Sequence numbers and bodies that are as they were written, in order."""
+    damage: list[Damage]
+    """What lies between or behind them."""
+    end: int
+    """Behind the last record."""
+
+
+def scan(data: bytes, producer: str, first_seq: int) -> Scan:
+    """Read a segment, whatever state it is in.
+
+    Never returns a body that was not written as it is: each has its checksum, which includes
+    its place in the sequence.
+
+    Args:
+        data: the file.
+        producer: whose it is, by its name.
+        first_seq: sequence number of its first record, by its name.
+    """
+    records: list[tuple[int, bytes]] = []
+    damage: list[Damage] = []
+    if data[:RECORDS_FROM] != _SEGMENT_HEADER.pack(MAGIC, producer.encode("ascii"), first_seq):
+        damage.append(Damage(first_seq, 0, 0))
+    offset, expected = RECORDS_FROM, first_seq
+    while True:
+        body = _record(data, offset, expected)
+        if body is not None:
+            records.append((expected, body))
+            offset += RECORD_HEADER.size + len(body)
+            expected += 1
+            continue
+        # Also behind what looks like the end: it may be a stretch that was overwritten by zeros.
+        found = _next_record(data, offset, expected)
+        if found is None:
+            if data[offset : offset + len(END)] != END:
+                damage.append(Damage(expected, 0, offset))
+            break
+        damage.append(Damage(expected, found[0] - expected, offset))
+        expected, offset = found
+    return Scan(records, damage, offset)
+
+
+def _record(data: bytes, offset: int, seq: int) -> bytes | None:
+    if offset + RECORD_HEADER.size > len(data):
+        return None
+    size, crc, found = RECORD_HEADER.unpack_from(data, offset)
+    start = offset + RECORD_HEADER.size
+    if size == 0 or found != seq or start + size > len(data):
+        return None
+    body = data[start : start + size]
+    return body if checksum(body, seq) == crc else None
+
+
+def _next_record(data: bytes, offset: int, expected: int) -> tuple[int, int] | None:
+    """Find the next record, and its place, behind a place where there is none.
+
+    One pass over the file, however many records are missing. What is left of an earlier use
+    of the file has lower numbers.
+    """
+    if not data[offset:].strip(b"\0"):
+        return None
+    highs = {
+        re.escape(seq.to_bytes(8, "little")[_SEQ_HIGH_FROM:])
+        for seq in (expected, expected + _LOST_MAX)
+    }
+    pattern = rb"(?!\0{4})(?=[\s\S]{%d}(?:%b))" % (8 + _SEQ_HIGH_FROM, b"|".join(highs))
+    for match in re.compile(pattern).finditer(data, offset):
+        start = match.start()
+        seq = int.from_bytes(data[start + 8 : start + 16], "little")
+        if 0 <= seq - expected <= _LOST_MAX and _record(data, start, seq) is not None:
+            return seq, start
+    return None
