@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from pykka import ThreadingActor
 
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Barrier, Batch, Told, resolve, uncommitted
 from minutebook.actors.ledger.port import Ledger
+from minutebook.actors.opened import describe_process
 from minutebook.actors.reply import Reply
 from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.entry import Receipt, Record
@@ -21,8 +23,12 @@ from minutebook.domain.errors import (
     ServiceFailure,
     UncommittedEvents,
 )
+from minutebook.domain.event import AuditEvent
 from minutebook.domain.gap import substitute
-from minutebook.domain.trail_events import AuditSystemClosed
+from minutebook.domain.trail_events import AuditGap, AuditSystemClosed
+
+if TYPE_CHECKING:
+    from minutebook.actors.ledger.journal import Journal
 
 logger = logging.getLogger("minutebook.audit")
 
@@ -41,20 +47,24 @@ class _GivenUp(Exception):
 
 
 class AuditActor(ThreadingActor):
-    """Drains its inbox into the ledger, one transaction a batch, on its own thread.
+    """Takes what is in the journal and in its inbox to the ledger, one transaction a batch.
 
     It survives whatever an event or the ledger does: a failing ledger keeps the batch and
     is tried again for ever, with back-off, and an event that cannot be stored costs none
     of its batch-mates.
 
+    What was journaled before an item came into the inbox is committed before it.
+
     Args:
         ledger: owned by the actor from here on, and closed by it.
         encoder: the system's.
-        vitals: where it notes how it is; names the producer. The actor numbers the events in
-            the order of the inbox, which makes a hole or a repetition in the numbers
-            impossible.
+        vitals: where it notes how it is; names the producer of what comes by the inbox. The
+            actor numbers those events in the order of the inbox, which makes a hole or a
+            repetition in the numbers impossible.
         source: the envelope's ``source`` of the actor's own events.
         batch_max: most events of a transaction.
+        journal: where journaled events are; numbers its own, as another producer. Deleted by
+            the actor at the end, when all of it is committed.
     """
 
     use_daemon_thread = True
@@ -67,14 +77,19 @@ class AuditActor(ThreadingActor):
         *,
         source: str = "app/audit",
         batch_max: int = 512,
+        journal: Journal | None = None,
     ) -> None:
         super().__init__()
         inbox: Any = self.actor_inbox
         inbox.batch_max = batch_max
+        inbox.journal = journal
         self._ledger = ledger
         self._encoder = encoder
         self._vitals = vitals
         self._source = source
+        self._batch_max = batch_max
+        self._journal = journal
+        self._producer = vitals.producer if journal is None else secrets.token_hex(16)
         self._next_seq = 0
         self._opened = time.monotonic()
 
@@ -83,42 +98,87 @@ class AuditActor(ThreadingActor):
         return AuditInbox()
 
     def on_receive(self, message: Any) -> None:
-        """Commit a `Batch` and answer those who wait for it."""
+        """Commit what is journaled, and a `Batch`, and answer those who wait for it."""
         assert isinstance(message, Batch), message
-        bodies: list[bytes] = []
-        waiting: list[tuple[int, Reply[Any]]] = []
+        journal = self._journal
+        # Whatever was journaled before one of the items came, and no more: this must end.
+        until = 0 if journal is None else journal.next_seq
+        while journal is not None and until - journal.taken_seq > self._batch_max:
+            self._commit_journaled(journal, self._batch_max)
+        taken: list[bytes] = []
+        replies: dict[int, Any] = {}
+        if journal is not None:
+            taken, replies = journal.take(until - journal.taken_seq)
+        bodies = list(taken)
         barriers: list[Reply[None]] = []
         for item in message.items:
             if isinstance(item, Barrier):
                 barriers.append(item.reply)
                 continue
+            bodies.extend(self._numbered(item.head if isinstance(item, Told) else self._head(item)))
             if isinstance(item, Told):
-                waiting.append((len(bodies), item.reply))
-            head = item.head if isinstance(item, Told) else item
-            bodies.append(self._numbered(head))
-        self._vitals.waiting = (*(future for _, future in waiting), *barriers)
-        outcomes = self._commit(bodies)
-        for place, future in waiting:
-            resolve(future, outcomes[place])
+                replies[len(bodies) - 1] = item.reply
+        self._vitals.waiting = (*replies.values(), *barriers)
+        self._answer(replies, self._commit(bodies, journaled=len(taken)))
+        if journal is not None:
+            self._release(journal)
         # What was lost in an earlier batch was told before this barrier, too.
         lost = self._vitals.uncommitted
         for barrier in barriers:
             resolve(barrier, uncommitted(self._vitals.ledger, lost) if lost else None)
         self._vitals.waiting = ()
 
+    def _commit_journaled(self, journal: Journal, count: int) -> None:
+        bodies, replies = journal.take(count)
+        self._vitals.waiting = tuple(replies.values())
+        self._answer(replies, self._commit(bodies, journaled=len(bodies)))
+        self._release(journal)
+
+    def _release(self, journal: Journal) -> None:
+        # After giving up nothing is known to be committed: the journal keeps it all.
+        if not self._vitals.give_up.is_set():
+            journal.release()
+            journal.prepare()
+
+    def _answer(
+        self, replies: Mapping[int, Any], outcomes: Sequence[Receipt | MinutebookError]
+    ) -> None:
+        for place, reply in replies.items():
+            resolve(reply, outcomes[place])
+
+    def _head(self, event: AuditEvent) -> bytes:
+        """Serialise a buffered event, or what stands in its place when that cannot be."""
+        try:
+            return self._encoder.encode_head(event)
+        except BaseException as error:
+            logger.exception("a buffered event cannot be stored")
+            self._vitals.rejected += 1
+            gap = AuditGap(
+                source=self._source,
+                cause="unstorable",
+                count=1,
+                first_seq=self._next_seq,
+                last_seq=self._next_seq,
+                event_id=event.id,
+                event_type=type(event).type,
+                detail=_described(error),
+            )
+            return self._encoder.encode_head(gap)
+
     def on_stop(self) -> None:
-        """Record the end, and close the ledger."""
+        """Commit the rest, record the end, and close the ledger and the journal."""
         ledger = self._vitals.ledger
         # BaseException: whatever goes wrong here, who waits for the end must learn of it.
         try:
-            closed = AuditSystemClosed(
-                source=self._source,
-                events_told=self._next_seq + 1,
-                duration_s=round(time.monotonic() - self._opened, 6),
-            )
-            (outcome,) = self._append([self._numbered(self._encoder.encode_head(closed))])
-            if not isinstance(outcome, Receipt):
+            journal = self._journal
+            while journal is not None and journal.has_untaken():
+                self._commit_journaled(journal, self._batch_max)
+            outcomes = self._append(self._last_words())
+            if not all(isinstance(outcome, Receipt) for outcome in outcomes):
                 logger.error("ledger %s: closed without its audit.closed entry", ledger)
+            if journal is not None:
+                # What is not committed stays, for whoever opens the ledger next.
+                journal.end(keep=journal.backlog > 0)
         except BaseException:
             logger.exception("ledger %s: closed without its audit.closed entry", ledger)
         try:
@@ -127,15 +187,43 @@ class AuditActor(ThreadingActor):
             logger.exception("ledger %s: could not be closed in order", ledger)
         self._vitals.stopped = True
 
-    def _numbered(self, head: bytes) -> bytes:
-        body = with_producer(head, self._vitals.producer, self._next_seq)
-        self._next_seq += 1
-        return body
+    def _last_words(self) -> list[bytes]:
+        told = {self._producer: self._next_seq}
+        if self._journal is not None:
+            # Of the two, the journal's producer speaks last, and the other if it spoke at all.
+            told = {name: count for name, count in told.items() if count}
+            told[self._journal.producer] = self._journal.next_seq
+        duration_s = round(time.monotonic() - self._opened, 6)
+        return [
+            with_producer(
+                self._encoder.encode_head(
+                    AuditSystemClosed(
+                        source=self._source, events_told=count + 1, duration_s=duration_s
+                    )
+                ),
+                producer,
+                count,
+            )
+            for producer, count in told.items()
+        ]
 
-    def _commit(self, bodies: list[bytes]) -> Sequence[Receipt | MinutebookError]:
+    def _numbered(self, head: bytes) -> list[bytes]:
+        heads = [head]
+        if self._next_seq == 0 and self._journal is not None:
+            heads.insert(0, self._encoder.encode_head(describe_process(self._source)))
+        bodies = [
+            with_producer(head, self._producer, seq)
+            for seq, head in enumerate(heads, self._next_seq)
+        ]
+        self._next_seq += len(bodies)
+        return bodies
+
+    def _commit(
+        self, bodies: list[bytes], *, journaled: int
+    ) -> Sequence[Receipt | MinutebookError]:
         if not bodies:
             return []
-        self._vitals.note_batch(len(bodies))
+        self._vitals.note_batch(len(bodies), journaled=journaled)
         outcomes = self._append(bodies)
         receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
         lost = sum(isinstance(outcome, UncommittedEvents) for outcome in outcomes)

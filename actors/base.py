@@ -133,17 +133,23 @@ class Service:
 
     Args:
         inbox: the actor's.
+        refuse: raises when what is to be recorded may not be done now.
     """
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, refuse: Callable[[], None] | None = None) -> None:
         self._inbox = inbox
+        self._refuse = refuse
 
     def ask(self, command: Command) -> Future[Any]:
         """Send a command along with what the caller has bound.
 
         Raises:
             AuditClosed: the system is closed; nothing was done.
+            AuditUnavailable: the ledger cannot be written, and the system was opened with
+                ``fail_closed``; nothing was done.
         """
+        if self._refuse is not None and command.audited:
+            self._refuse()
         reply: Reply[Any] = Reply()
         self._inbox.deliver(Request(command, Binding.current(), reply))
         return reply

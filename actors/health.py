@@ -71,6 +71,8 @@ class Vitals:
         """Set when the actor has handled all that it will."""
         self.in_hand = 0
         """Events of the batch that is being committed."""
+        self.journaled_in_hand = 0
+        """How many of those are in the journal's backlog, too."""
         self.waiting: tuple[Reply[Any], ...] = ()
         """Who waits for that batch."""
         self.uncommitted = 0
@@ -83,9 +85,10 @@ class Vitals:
         self._degraded_since: datetime | None = None
         self._busy_since: float | None = None
 
-    def note_batch(self, events: int) -> None:
+    def note_batch(self, events: int, *, journaled: int) -> None:
         """A batch goes to the ledger."""
         self.in_hand = events
+        self.journaled_in_hand = journaled
         self._busy_since = time.monotonic()
 
     def note_outcomes(self, receipts: list[Receipt], *, rejected: int, lost: int) -> None:
@@ -96,7 +99,13 @@ class Vitals:
         self.rejected += rejected
         self.uncommitted += lost
         self.in_hand = 0
+        self.journaled_in_hand = 0
         self._busy_since = None
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the ledger does not take batches at the moment."""
+        return self._trouble is not None
 
     def note_trouble(self, error: LedgerError) -> None:
         """The ledger did not take the batch, which is kept."""
@@ -119,7 +128,7 @@ class Vitals:
         """Return how the trail is.
 
         Args:
-            waiting: events in the inbox.
+            waiting: events in the inbox and in the journal.
         """
         status, reason = self._status()
         receipt = self.last_receipt
@@ -128,7 +137,7 @@ class Vitals:
             reason=reason,
             ledger=self.ledger,
             producer=self.producer,
-            backlog=waiting + self.in_hand,
+            backlog=waiting + self.in_hand - self.journaled_in_hand,
             committed=self.committed,
             rejected=self.rejected,
             last_log_index=None if receipt is None else receipt.log_index,

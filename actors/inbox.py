@@ -13,12 +13,14 @@ import threading
 from queue import Empty, Full, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from minutebook.actors.reply import Reply
 from minutebook.domain.errors import AuditClosed, MinutebookError, UncommittedEvents
+from minutebook.domain.event import AuditEvent
 
 if TYPE_CHECKING:
     from pykka import ActorRef, Future
 
-    from minutebook.actors.reply import Reply
+    from minutebook.actors.ledger.journal import Journal
 
 
 class Delivery(NamedTuple):
@@ -29,6 +31,12 @@ class Delivery(NamedTuple):
     reply_to: Future[Any] | None = None
     """Always nothing: our messages carry their own futures."""
 
+
+NAP_S: Final = 0.002
+"""How long the AuditActor naps between two looks at the journal."""
+
+NAPS: Final = 50
+"""How often, before it sleeps until it is woken."""
 
 CLOSED_MESSAGE: Final = "the audit system is closed; open a new one with AuditSystem.open(path)."
 
@@ -113,11 +121,20 @@ class Barrier(NamedTuple):
     """Gets ``None``."""
 
 
-class Batch(NamedTuple):
-    """What the AuditActor takes from its inbox at a time."""
+class Wake(NamedTuple):
+    """There is something in the journal."""
 
-    items: list[bytes | Told | Barrier]
-    """Heads of events told, and events and barriers with futures; in order."""
+
+WAKE: Final = Wake()
+
+_Item = AuditEvent | Told | Barrier | Wake
+
+
+class Batch(NamedTuple):
+    """What the AuditActor takes from its inbox at a time, after what is in the journal."""
+
+    items: list[AuditEvent | Told | Barrier]
+    """Buffered events, and events and barriers with futures; in order."""
 
 
 class AuditInbox(Inbox):
@@ -127,34 +144,52 @@ class AuditInbox(Inbox):
     load the batch is what came in during the last commit (the rule of RabbitMQ's
     gen_batch_server).
 
-    An event that nobody waits for is a plain ``bytes``, which the garbage collector does
-    not track: a backlog of objects would make its full collections visible to callers.
+    Journaled events are not in it. Waking a sleeping thread costs a caller more than the
+    event does, so the actor naps for a while before it sleeps, and is woken only from sleep.
     """
 
     def __init__(self, batch_max: int = 512) -> None:
         super().__init__()
         self.batch_max = batch_max
         """Most items of a batch."""
+        self.journal: Journal | None = None
+        """What the actor takes from besides, if anything."""
         self._next: Any = None
 
     def get(self) -> Any:
         """Wait for something, and return a `Batch` of all that is there, or pykka's message."""
-        first = self._queue.get() if self._next is None else self._next
+        first = self._first() if self._next is None else self._next
         self._next = None
-        if not _is_ours(first):
+        if not isinstance(first, _Item):
             return first
-        items = [first]
+        items: list[Any] = [] if first is WAKE else [first]
         take = self._queue.get_nowait
         try:
             for _ in range(self.batch_max - 1):
                 item = take()
-                if not _is_ours(item):
+                if not isinstance(item, _Item):
                     self._next = item
                     break
-                items.append(item)
+                if item is not WAKE:
+                    items.append(item)
         except Empty:
             pass
         return Delivery(Batch(items))
+
+    def _first(self) -> Any:
+        journal = self.journal
+        if journal is None:
+            return self._queue.get()
+        for _ in range(NAPS):
+            if journal.has_untaken():
+                return WAKE
+            with contextlib.suppress(Empty):
+                return self._queue.get(timeout=NAP_S)
+        # Whoever tells after this wakes us; whoever told before it is seen by the look after it.
+        journal.waiting = True
+        item = WAKE if journal.has_untaken() else self._queue.get()
+        journal.waiting = False
+        return item
 
     def empty(self) -> bool:
         """Tell whether nothing waits at the moment."""
@@ -173,11 +208,11 @@ class AuditInbox(Inbox):
         with contextlib.suppress(Empty):
             while True:
                 item = self._queue.get_nowait()
-                if not _is_ours(item):
+                if not isinstance(item, _Item):
                     others.append(item)
                     continue
-                events += not isinstance(item, Barrier)
-                if not isinstance(item, bytes):
+                events += isinstance(item, AuditEvent | Told)
+                if isinstance(item, Told | Barrier):
                     resolve(item.reply, uncommitted(ledger, 1))
         for item in others:
             self._queue.put(item)
@@ -202,7 +237,3 @@ def uncommitted(ledger: str, count: int) -> UncommittedEvents:
         " system."
     )
     return UncommittedEvents(msg, count=count)
-
-
-def _is_ours(item: object) -> bool:
-    return isinstance(item, bytes | Told | Barrier)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from pykka import Future
@@ -27,11 +28,14 @@ class Plans(Service):
     Args:
         inbox: the PlanLifecycleActor's.
         cancellation: the CancellationOrchestrator's.
+        refuse: raises when what is to be recorded may not be done now.
     """
 
-    def __init__(self, inbox: Inbox, cancellation: Inbox) -> None:
-        super().__init__(inbox)
-        self._cancellation = Service(cancellation)
+    def __init__(
+        self, inbox: Inbox, cancellation: Inbox, refuse: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__(inbox, refuse)
+        self._cancellation = Service(cancellation, refuse)
 
     def create(self, *, action: str, project: str | bytes | os.PathLike[Any]) -> Future[Plan]:
         """Make a plan for a project.

@@ -38,6 +38,7 @@ class Services:
         config_path: the TOML file of the configuration.
         sandbox_directory: where sandboxes are made.
         redactor: masks secrets.
+        refuse: raises when the host may not have anything done that is to be recorded.
     """
 
     def __init__(
@@ -49,27 +50,32 @@ class Services:
         config_path: Path,
         sandbox_directory: Path,
         redactor: Redactor,
+        refuse: Callable[[], None],
     ) -> None:
         self._service = service
         self._running: list[tuple[ActorRef[Any], Inbox]] = []
         try:
-            self.sessions = Sessions(self._start(SessionActor, tell, AppDatabase(app_path)))
-            self.auth = Auth(self._start(AuthActor, tell, AppDatabase(app_path)))
+            self.sessions = Sessions(self._start(SessionActor, tell, AppDatabase(app_path)), refuse)
+            self.auth = Auth(self._start(AuthActor, tell, AppDatabase(app_path)), refuse)
             self.config = Config(
-                self._start(ConfigActor, tell, AppDatabase(app_path), config_path, redactor)
+                self._start(ConfigActor, tell, AppDatabase(app_path), config_path, redactor),
+                refuse,
             )
             lifecycle = self._start(PlanLifecycleActor, tell, AppDatabase(app_path))
-            self.sandboxes = Sandboxes(
-                self._start(SandboxCleanupActor, tell, AppDatabase(app_path), sandbox_directory)
+            cleanup = self._start(
+                SandboxCleanupActor, tell, AppDatabase(app_path), sandbox_directory
             )
-            ask_plans, ask_sandboxes = Service(lifecycle).ask, self.sandboxes.ask
-            self.apply = Apply(
-                self._start(PlanApplyActor, tell, ask_plans, ask_sandboxes, sandbox_directory)
+            self.sandboxes = Sandboxes(cleanup, refuse)
+            # Between themselves nothing is refused: what was begun is to be brought to an end.
+            ask_plans, ask_sandboxes = Service(lifecycle).ask, Service(cleanup).ask
+            applying = self._start(
+                PlanApplyActor, tell, ask_plans, ask_sandboxes, sandbox_directory
             )
+            self.apply = Apply(applying, refuse)
             cancellation = self._start(
-                CancellationOrchestrator, tell, ask_plans, self.apply.ask, ask_sandboxes
+                CancellationOrchestrator, tell, ask_plans, Service(applying).ask, ask_sandboxes
             )
-            self.plans = Plans(lifecycle, cancellation)
+            self.plans = Plans(lifecycle, cancellation, refuse)
         except BaseException:
             self.stop(lambda: None)
             raise

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from minutebook.domain.encoding import PAYLOAD_BYTES_MAX
 from minutebook.domain.errors import SettingsError
+from minutebook.domain.event import Delivery
 
 logger = logging.getLogger("minutebook.settings")
 
@@ -24,6 +25,18 @@ class Settings(BaseModel):
 
     service: str = Field(default="app", min_length=1, max_length=200)
     """The host's name: the ``source`` of events that name none."""
+    delivery: Delivery = "journaled"
+    """What events get that ask for nothing else: see `Teller.tell`."""
+    overflow: Literal["block", "reject"] = "block"
+    """What becomes of a caller when the backlog is full; both end in `AuditBacklogFull`."""
+    block_timeout: float = Field(default=5.0, ge=0, le=3600)
+    """Seconds that a caller waits for room in the backlog."""
+    backlog_max: int = Field(default=100_000, ge=1, le=100_000_000)
+    """Most events that are told and not committed."""
+    backlog_bytes_max: int = Field(default=256 * 1024 * 1024, ge=8 * 1024 * 1024)
+    """Most bytes of journal that are not committed."""
+    fail_closed: bool = False
+    """Whether the services refuse to do anything while the ledger cannot be written."""
     batch_max: int = Field(default=512, ge=1, le=10_000)
     """Most events of one transaction."""
     event_bytes_max: int = Field(default=PAYLOAD_BYTES_MAX, ge=65_536, le=16 * 1024 * 1024)
@@ -44,6 +57,12 @@ class SettingsGiven(TypedDict, total=False):
     """The keywords of `AuditSystem.open`; see `Settings` for each."""
 
     service: str
+    delivery: Delivery
+    overflow: Literal["block", "reject"]
+    block_timeout: float
+    backlog_max: int
+    backlog_bytes_max: int
+    fail_closed: bool
     batch_max: int
     event_bytes_max: int
     busy_timeout: float

@@ -4,45 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import secrets
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-import apsw
 from pykka import Future, Timeout
 
 from minutebook.actors.audit import AuditActor
 from minutebook.actors.health import Health, Vitals
-from minutebook.actors.inbox import AuditInbox, resolve, uncommitted
+from minutebook.actors.inbox import CLOSED_MESSAGE, AuditInbox, resolve, uncommitted
 from minutebook.actors.key_file import load_or_create_key
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.open_systems import forget, remember
+from minutebook.actors.opened import describe_process
 from minutebook.actors.starting import start
 from minutebook.actors.teller import Teller
-from minutebook.actors.version import installed_version
 from minutebook.domain.encoding import Encoder
-from minutebook.domain.errors import UncommittedEvents
+from minutebook.domain.errors import AuditUnavailable, UncommittedEvents
 from minutebook.domain.event import complete_types
 from minutebook.domain.redaction import Redactor
-from minutebook.domain.trail_events import AuditSystemOpened
 
 if TYPE_CHECKING:
     from minutebook.actors.auth import Auth
     from minutebook.actors.config import Config
+    from minutebook.actors.ledger.journal import Journal
     from minutebook.actors.plan_apply import Apply
     from minutebook.actors.plans import Plans
+    from minutebook.actors.recoverer import Recoverer
     from minutebook.actors.sandbox_cleanup import Sandboxes
     from minutebook.actors.services import Services
     from minutebook.actors.session import Sessions
     from minutebook.actors.settings import Settings, SettingsGiven
-
-_PROCESS_STARTED_AT = datetime.now(UTC)
 
 # How long a thread that has been told to give up may take to count what is left.
 _GIVING_UP_S = 2.0
@@ -75,12 +71,21 @@ class AuditSystem:
     sandboxes: Sandboxes
     """The sandboxes that there are."""
 
-    def __init__(self, path: Path, settings: Settings, ledger: Ledger, encoder: Encoder):
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        ledger: Ledger,
+        encoder: Encoder,
+        journal: Journal | None = None,
+    ) -> None:
         """Not for hosts: `open` makes the parts and starts them."""
         self.path = path
         """The ledger's file."""
-        self.producer = secrets.token_hex(16)
+        self.producer = secrets.token_hex(16) if journal is None else journal.producer
         """This system's id in the ledger."""
+        self._journal = journal
+        self._recoverer: Recoverer | None = None
         self._settings = settings
         self._ledger = ledger
         # Reentrant: a signal handler may close while its thread is closing.
@@ -95,22 +100,31 @@ class AuditSystem:
             self._vitals,
             source=f"{settings.service}/audit",
             batch_max=settings.batch_max,
+            journal=journal,
         )
         inbox = self._audit_ref.actor_inbox
         assert isinstance(inbox, AuditInbox)
         self._inbox = inbox
-        self.audit = Teller(inbox, encoder)
+        self.audit = Teller(
+            inbox,
+            encoder,
+            journal,
+            delivery=settings.delivery,
+            backlog_max=settings.backlog_max,
+            block_timeout_s=settings.block_timeout if settings.overflow == "block" else 0.0,
+        )
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], **settings: Unpack[SettingsGiven]) -> AuditSystem:
         """Open a ledger, and return the running system that writes to it.
 
-        Close it with `close`, or use it as ``with AuditSystem.open(path) as system:``.
+        What processes that died had told is committed first, from their journals. Close the
+        system with `close`, or use it as ``with AuditSystem.open(path) as system:``.
 
         Args:
             path: the ledger's file; made when missing, in a directory that exists. Its side
-                files have the same name with ``.lock``, ``.app.db``, ``.app.key``,
-                ``.config.toml`` and ``.sandboxes`` behind.
+                files have the same name with ``.lock``, ``.journal.d``, ``.app.db``,
+                ``.app.key``, ``.config.toml`` and ``.sandboxes`` behind.
             settings: see `minutebook.actors.settings.Settings`; each can also come from the
                 variable ``MINUTEBOOK_<NAME>``.
 
@@ -118,6 +132,10 @@ class AuditSystem:
             SettingsError: a setting is wrong.
             LedgerError: of the kind that fits; an existing file was left untouched.
         """
+        # Imported when a system is opened: a host's start-up need not wait for them.
+        from minutebook.actors.ledger.journal import Journal
+        from minutebook.actors.ledger.recovery import recover
+        from minutebook.actors.recoverer import Recoverer, describe
         from minutebook.actors.settings import load_settings
 
         chosen = load_settings(settings)
@@ -128,11 +146,37 @@ class AuditSystem:
         encoder = Encoder(redactor, service=chosen.service, bytes_max=chosen.event_bytes_max)
         ledger = SqliteLedger(path, encoder, busy_timeout_s=chosen.busy_timeout)
         opened.append(ledger)
-        system = cls(ledger.path, chosen, ledger, encoder)
+        source = f"{chosen.service}/audit"
+        journals = _side_file(ledger.path, ".journal.d")
+        try:
+            recovered = recover(journals, ledger, encoder)
+            journal = Journal(
+                journals,
+                secrets.token_hex(16),
+                event_bytes_max=chosen.event_bytes_max,
+                backlog_max=chosen.backlog_max,
+                backlog_bytes_max=chosen.backlog_bytes_max,
+                overflow=chosen.overflow,
+                block_timeout_s=chosen.block_timeout,
+            )
+        except BaseException:
+            ledger.close()
+            raise
+        system = cls(ledger.path, chosen, ledger, encoder, journal)
         # First of all: a service may tell what it finds while it starts.
-        system._tell_opened()
+        system.audit.tell(describe_process(source), "journaled")
+        for result in recovered:
+            system.audit.tell(describe(result, source), "journaled")
         try:
             system._start_services(redactor)
+            system._recoverer = Recoverer(
+                journals,
+                lambda: SqliteLedger(ledger.path, encoder, busy_timeout_s=chosen.busy_timeout),
+                encoder,
+                system.audit.tell,
+                source=source,
+            )
+            system._recoverer.start()
         except BaseException:
             system.close()
             raise
@@ -150,6 +194,7 @@ class AuditSystem:
             config_path=chosen.config_path or _side_file(self.path, ".config.toml"),
             sandbox_directory=chosen.sandbox_directory or _side_file(self.path, ".sandboxes"),
             redactor=redactor,
+            refuse=self._refuse_unrecorded,
         )
         self.sessions = services.sessions
         self.auth = services.auth
@@ -158,18 +203,13 @@ class AuditSystem:
         self.apply = services.apply
         self.sandboxes = services.sandboxes
 
-    def _tell_opened(self) -> None:
-        self.audit.tell(
-            AuditSystemOpened(
-                source=f"{self._settings.service}/audit",
-                host=platform.node(),
-                pid=os.getpid(),
-                process_started_at=_PROCESS_STARTED_AT,
-                python_version=platform.python_version(),
-                minutebook_version=installed_version(),
-                sqlite_version=apsw.sqlite_lib_version(),
+    def _refuse_unrecorded(self) -> None:
+        if self._settings.fail_closed and self._vitals.degraded:
+            msg = (
+                "the audit trail cannot be written, and nothing is done unrecorded"
+                f" (fail_closed): {self.health().reason} Try again when health() says ok."
             )
-        )
+            raise AuditUnavailable(msg)
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until all that was told before is committed.
@@ -185,7 +225,8 @@ class AuditSystem:
 
     def health(self) -> Health:
         """Return how the trail is: at once, from any thread, open or closed."""
-        return self._vitals.snapshot(waiting=len(self._inbox))
+        journaled = 0 if self._journal is None else self._journal.backlog
+        return self._vitals.snapshot(waiting=len(self._inbox) + journaled)
 
     def close(self, timeout: float | None = None) -> None:
         """Accept nothing more, commit all that was accepted, and stop.
@@ -204,9 +245,13 @@ class AuditSystem:
         with self._closing:
             if self._closed:
                 return
+            if self._recoverer is not None:
+                self._recoverer.stop()
             # They tell what they end: the trail comes last.
             if self._services is not None:
                 self._services.stop(lambda: _left(deadline))
+            if self._journal is not None:
+                self._journal.close(CLOSED_MESSAGE)
             stopped = self._inbox.close(self._audit_ref)
             reason, count = None, 0
             try:
@@ -232,7 +277,11 @@ class AuditSystem:
         if self._vitals.stopped:
             return 0
         count = self._inbox.give_up(self._vitals.ledger) + self._vitals.in_hand
-        for future in self._vitals.waiting:
+        futures: list[Any] = list(self._vitals.waiting)
+        if self._journal is not None:
+            count += self._journal.backlog - self._vitals.journaled_in_hand
+            futures += self._journal.pending_replies()
+        for future in futures:
             resolve(future, uncommitted(self._vitals.ledger, 1))
         return count
 
@@ -241,7 +290,8 @@ class AuditSystem:
             return
         reason = reason or "the ledger did not take them in time."
         msg = (
-            f"closed with {count} events that are not in the ledger: {reason} Give close() a"
+            f"closed with {count} events that are not in the ledger: {reason} Those that were"
+            " journaled are kept, and committed when the ledger is opened again; give close() a"
             " longer timeout, and watch health() while the system runs."
         )
         raise UncommittedEvents(msg, count=count)
@@ -255,6 +305,8 @@ class AuditSystem:
         self._closing = threading.RLock()
         self._closed = True
         self._ledger.leave()
+        if self._journal is not None:
+            self._journal.leave(_FORKED)
         self._inbox.abandon(_FORKED)
         if self._services is not None:
             self._services.abandon(_FORKED)

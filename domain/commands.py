@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -40,15 +40,20 @@ class Command(BaseModel):
         defer_build=True,
     )
 
+    audited: ClassVar[bool] = True
+    """Whether doing it is recorded; what only looks is not."""
+
     if not TYPE_CHECKING:
 
         def __init__(self, /, **data: Any) -> None:
             try:
                 self.__pydantic_validator__.validate_python(data, self_instance=self)
             except ValidationError as error:
+                details = error.errors(include_url=False, include_input=False)
                 problems = "; ".join(
-                    f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
-                    for detail in error.errors(include_url=False, include_input=False)
+                    f"{'.'.join(map(str, detail['loc']))}:"
+                    f" {detail['msg'].removeprefix('Value error, ')}"
+                    for detail in details
                 )
                 msg = f"{type(self).__name__}: {problems}. Correct the call; nothing was done."
                 raise InvalidCommand(msg) from None
@@ -76,12 +81,14 @@ class CloseSession(Command):
 class GetSession(Command):
     """Answered with the `Session`."""
 
+    audited = False
     session_id: Name
 
 
 class ListSessions(Command):
     """Answered with a tuple of `Session`, oldest first."""
 
+    audited = False
     open_only: bool = True
 
 
@@ -103,6 +110,8 @@ class CreateUser(Command):
 
 class ListUsers(Command):
     """Answered with a tuple of `User`, by name."""
+
+    audited = False
 
 
 class DeleteUser(Command):
@@ -142,11 +151,14 @@ Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_l
 class GetConfig(Command):
     """Answered with the `ConfigSetting`."""
 
+    audited = False
     key: Key
 
 
 class ListConfig(Command):
     """Answered with a tuple of `ConfigSetting`, in the file's order."""
+
+    audited = False
 
 
 class SetConfig(Command):
@@ -180,12 +192,14 @@ class CreatePlan(Command):
 class GetPlan(Command):
     """Answered with the `Plan`."""
 
+    audited = False
     plan_id: Name
 
 
 class ListPlans(Command):
     """Answered with a tuple of `Plan`, oldest first."""
 
+    audited = False
     phase: Phase | None = None
 
 
@@ -297,6 +311,7 @@ class CreateSandbox(Command):
 class ListSandboxes(Command):
     """Answered with a tuple of `Sandbox`, oldest first."""
 
+    audited = False
     existing_only: bool = True
 
 

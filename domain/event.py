@@ -18,7 +18,7 @@ import sys
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError
 
@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
+Delivery = Literal["buffered", "journaled", "committed"]
+"""When a tell returns, and what the event survives from then on."""
+
+DELIVERIES: Final = get_args(Delivery)
+
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+", re.ASCII)
 
 # Names that the ledger gives an entry beside the fields of `AuditEvent`: a payload field
@@ -56,6 +61,7 @@ _LEDGER_NAMES: Final = frozenset(
         "leaf_hash",
         "payload",
         "payload_names",
+        "delivery",
         "body",
     }
 )
@@ -71,6 +77,7 @@ class AuditEvent(BaseModel):
         type: the event type, lower case, dotted; one class per type.
         schema_version: of the payload, from 1; raise it when the fields change meaning.
         outcome, severity: what instances have unless they say otherwise.
+        delivery: buffered, journaled or committed; see `Teller.tell`.
         abstract: a base for other event classes, which cannot be told itself.
 
     Raises:
@@ -91,6 +98,8 @@ class AuditEvent(BaseModel):
     """The event type of the class."""
     schema_version: ClassVar[int] = 1
     """Version of the payload's fields, from 1."""
+    delivery: ClassVar[Delivery | None] = None
+    """How instances are delivered unless the call says otherwise; the system's when not given."""
     payload_names: ClassVar[tuple[str, ...]] = ()
     """Names of the fields that the class declares beyond the envelope."""
 
@@ -168,6 +177,7 @@ class AuditEvent(BaseModel):
         schema_version: int = 1,
         outcome: str | None = None,
         severity: str | None = None,
+        delivery: str | None = None,
         abstract: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -176,10 +186,13 @@ class AuditEvent(BaseModel):
         for name, value, allowed in (
             ("outcome", outcome, get_args(Outcome)),
             ("severity", severity, get_args(Severity)),
+            ("delivery", delivery, DELIVERIES),
         ):
             if value is not None and value not in allowed:
                 msg = f"{cls.__name__}: {name} {value!r} is unknown; use one of {allowed}."
                 raise EventDefinitionError(msg)
+        if delivery is not None:
+            cls.delivery = delivery  # type: ignore[assignment]
         if abstract:
             _refuse_abstract_below(cls)
             return
@@ -329,7 +342,7 @@ def _explained(cls: type[AuditEvent], error: ValidationError) -> str:
         elif kind == "timezone_aware":
             text = f"{where} has no time zone: use datetime.now(UTC) or add a tzinfo"
         else:
-            text = f"{where}: {detail['msg']}"
+            text = f"{where}: {detail['msg'].removeprefix('Value error, ')}"
         problems.append(text)
     fields = ", ".join(cls.payload_names) or "none"
     name = getattr(cls, "type", "abstract")

@@ -20,6 +20,12 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("service", "shop", "shop"),
+    ("delivery", "buffered", "buffered"),
+    ("overflow", "reject", "reject"),
+    ("block_timeout", "0", 0.0),
+    ("backlog_max", "12", 12),
+    ("backlog_bytes_max", "16777216", 16_777_216),
+    ("fail_closed", "true", True),
     ("batch_max", "7", 7),
     ("event_bytes_max", "70000", 70_000),
     ("busy_timeout", "0.25", 0.25),
@@ -62,6 +68,10 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("DELIVERY", "pigeon"),
+        ("OVERFLOW", "drop"),
+        ("BACKLOG_MAX", "0"),
+        ("BACKLOG_BYTES_MAX", "1024"),
         ("BATCH_MAX", "many"),
         ("BATCH_MAX", "0"),
         ("BATCH_MAX", "10001"),

@@ -19,7 +19,15 @@ from minutebook.actors.inbox import (
 )
 from minutebook.actors.reply import Reply
 from minutebook.domain.errors import AuditClosed, UncommittedEvents
+from minutebook.domain.event import AuditEvent
 from tests.contract.trail import WAIT_S
+
+
+class Seen(AuditEvent, type="inbox_test.seen"):
+    number: int
+
+
+FIRST, LAST = Seen(number=1), Seen(number=2)
 
 
 class Collector(ThreadingActor):
@@ -131,20 +139,20 @@ def test_no_delivery_falls_between_the_check_and_the_hand_over() -> None:
 def test_a_batch_is_what_waits_up_to_the_limit_in_order() -> None:
     inbox = AuditInbox(batch_max=3)
     told, barrier = Told(b"2", Reply()), Barrier(Reply())
-    for item in (b"1", told, barrier, b"4"):
+    for item in (FIRST, told, barrier, LAST):
         inbox.deliver(item)
-    assert inbox.get() == Delivery(Batch([b"1", told, barrier]))
+    assert inbox.get() == Delivery(Batch([FIRST, told, barrier]))
     assert not inbox.empty()
-    assert inbox.get() == Delivery(Batch([b"4"]))
+    assert inbox.get() == Delivery(Batch([LAST]))
     assert inbox.empty()
 
 
 def test_pykkas_own_message_ends_a_batch_and_is_not_lost() -> None:
     inbox = AuditInbox()
     stop = Delivery("stop")
-    inbox.deliver(b"1")
+    inbox.deliver(FIRST)
     inbox.put(stop)
-    assert inbox.get() == Delivery(Batch([b"1"]))
+    assert inbox.get() == Delivery(Batch([FIRST]))
     assert not inbox.empty()
     assert inbox.get() is stop
     assert inbox.empty()
@@ -155,7 +163,7 @@ def test_giving_up_tells_everybody_who_waits_and_counts_events_only() -> None:
     told: Told = Told(b"2", Reply())
     barrier = Barrier(Reply())
     stop = Delivery("stop")
-    for item in (b"1", told, barrier, b"3"):
+    for item in (FIRST, told, barrier, LAST):
         inbox.deliver(item)
     inbox.put(stop)
 

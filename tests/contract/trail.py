@@ -127,6 +127,9 @@ class FaultyLedger:
             self._ledger.append(bodies)
         raise fault.error
 
+    def next_index(self) -> int:
+        return self._ledger.next_index()
+
     def close(self) -> None:
         self._ledger.close()
 

@@ -32,4 +32,4 @@ def main_job(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trai
 @pytest.fixture(scope="session")
 def troubles(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trail:
     """What everything that goes wrong left."""
-    return stories.told(tmp_path_factory.mktemp("troubles"), stories.troubles)
+    return stories.told(tmp_path_factory.mktemp("troubles"), stories.troubles, after_a_death=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -59,11 +62,32 @@ def read(ledger: Path) -> list[dict[str, Any]]:
     return [{**dict(row), "payload": orjson.loads(row["body"])["payload"]} for row in rows]
 
 
-def told(directory: Path, story: Callable[[AuditSystem, Project], None]) -> Trail:
+DYING = """
+import os, signal, sys
+from minutebook.actors import AuditSystem
+from minutebook.domain import AuditEvent
+
+class LastWords(AuditEvent, type="story_test.last_words"):
+    text: str
+
+system = AuditSystem.open(sys.argv[1], service="shop")
+for number in range(1000):
+    system.audit.tell(LastWords(text=f"words {number}"))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""A process that is killed in the middle of its work."""
+
+
+def told(
+    directory: Path, story: Callable[[AuditSystem, Project], None], *, after_a_death: bool = False
+) -> Trail:
     """Run a story in a directory of its own, and read what it left."""
     project = Project(directory / "project")
     place = directory / "trail"
     place.mkdir()
+    if after_a_death:
+        died = subprocess.run([sys.executable, "-c", DYING, str(place / "audit.db")])
+        assert died.returncode == -signal.SIGKILL
     with AuditSystem.open(place / "audit.db", service="shop") as system:
         story(system, project)
     return Trail(read(place / "audit.db"), place, project)

@@ -55,3 +55,12 @@ def test_outcomes_tell_failures_from_successes(main_job: Trail, troubles: Trail)
         "audit.gap",
     }
     assert {entry["outcome"] for entry in entries} == {"success", "failure"}
+
+
+def test_a_dead_process_is_heard_to_the_last_word(troubles: Trail) -> None:
+    """All that was told before a SIGKILL is there, and the next open tells how it came."""
+    words = troubles.of("story_test.last_words")
+    assert [word["payload"]["text"] for word in words] == [f"words {n}" for n in range(1000)]
+    (recovered,) = troubles.of("audit.recovered")
+    assert recovered["payload"]["from_producer"] == words[0]["producer"]
+    assert recovered["payload"]["found"] >= recovered["payload"]["committed"]

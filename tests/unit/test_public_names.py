@@ -113,6 +113,7 @@ def test_the_catalogue_is_this() -> None:
         "audit.closed",
         "audit.gap",
         "audit.opened",
+        "audit.recovered",
         "auth.failed",
         "auth.succeeded",
         "config.changed",
