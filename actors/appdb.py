@@ -16,7 +16,7 @@ from typing import Any, Final
 import apsw
 
 from minutebook.domain.entry import from_microseconds
-from minutebook.domain.errors import ServiceFailure
+from minutebook.domain.errors import AppDatabaseError
 from minutebook.domain.surrogates import escape, unescape
 
 SCHEMA_VERSION: Final = 1
@@ -33,7 +33,7 @@ class AppDatabase:
         path: the file; made, with mode 0600, when missing.
 
     Raises:
-        ServiceFailure: it cannot be opened, or is newer than this code.
+        AppDatabaseError: it cannot be opened, or is newer than this code.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,11 +46,7 @@ class AppDatabase:
             self._connection.pragma("foreign_keys", True)
             self._create_tables()
         except (apsw.Error, OSError) as error:
-            msg = (
-                f"app database {path}: {error}; check that it is a Minutebook file on a disk"
-                " with room, or move it away to begin anew."
-            )
-            raise ServiceFailure(msg) from error
+            raise self._failed(error) from error
 
     def _create_tables(self) -> None:
         with self.transaction():
@@ -60,7 +56,7 @@ class AppDatabase:
                     f"app database {self.path} has schema version {version}, and this Minutebook"
                     f" knows {SCHEMA_VERSION}; upgrade Minutebook."
                 )
-                raise ServiceFailure(msg)
+                raise AppDatabaseError(msg)
             if version == 0:
                 from importlib.resources import files
 
@@ -70,34 +66,58 @@ class AppDatabase:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit what the block does, or none of it; takes the write lock at once."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        """Commit what the block does, or none of it; takes the write lock at once.
+
+        Raises:
+            AppDatabaseError: the file cannot be read or written.
+        """
+        self.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._connection.execute("COMMIT")
+            self.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+                self.execute("ROLLBACK")
             raise
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """Run a statement that returns nothing, in a transaction of its own outside one."""
-        self._connection.execute(sql, _bindable(parameters))
+        """Run a statement that returns nothing, in a transaction of its own outside one.
+
+        Raises:
+            AppDatabaseError: the file cannot be read or written.
+        """
+        try:
+            self._connection.execute(sql, _bindable(parameters))
+        except (apsw.Error, OSError) as error:
+            raise self._failed(error) from error
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any] | None:
         """Return the first row by column name, or ``None``."""
         return next(iter(self.rows(sql, parameters)), None)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Return all rows by column name; columns named ``*_at`` as datetimes in UTC."""
-        cursor = self._connection.execute(sql, _bindable(parameters))
+        """Return all rows by column name; columns named ``*_at`` as datetimes in UTC.
+
+        Raises:
+            AppDatabaseError: the file cannot be read.
+        """
         result = []
-        for row in cursor:
-            names = [name for name, _ in cursor.get_description()]
-            result.append(
-                {name: _value(name, value) for name, value in zip(names, row, strict=True)}
-            )
+        try:
+            cursor = self._connection.execute(sql, _bindable(parameters))
+            for row in cursor:
+                names = [name for name, _ in cursor.get_description()]
+                result.append(
+                    {name: _value(name, value) for name, value in zip(names, row, strict=True)}
+                )
+        except (apsw.Error, OSError) as error:
+            raise self._failed(error) from error
         return result
+
+    def _failed(self, error: Exception) -> AppDatabaseError:
+        return AppDatabaseError(
+            f"app database {self.path}: {error}; nothing was changed: make room on the disk, end"
+            " what holds the file, or restore it from a backup, and try again."
+        )
 
     def close(self) -> None:
         """Close the connection; harmless when it was closed before."""

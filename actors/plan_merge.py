@@ -170,10 +170,11 @@ class PlanMerge:
                     if result.timed_out
                     else f"ended with exit code {result.exit_code}"
                 )
-                said = shortened(result.output_tail.strip()[-500:])
+                said = shortened(result.output_tail.strip()[-500:]) or "it said nothing"
                 msg = (
-                    f"plan {self._plan.plan_id}: the validation {' '.join(command)!r} {how}: {said}"
-                    " The project is as it was; correct the work and create a new plan."
+                    f"plan {self._plan.plan_id}: the validation {' '.join(command)!r} {how}:"
+                    f" {said.rstrip('.')}. The project is as it was; correct the work and create"
+                    " a new plan."
                 )
                 raise ValidationFailed(msg)
 

@@ -14,7 +14,7 @@ from minutebook.actors.git.worktree import branch_of, create_sandbox, release_sa
 from minutebook.domain.commands import CreateSandbox, ListSandboxes, ReleaseSandbox
 from minutebook.domain.entry import to_microseconds
 from minutebook.domain.envelope import new_id
-from minutebook.domain.errors import GitError, ProjectError
+from minutebook.domain.errors import GitError, ProjectError, UnknownSandbox
 from minutebook.domain.events import SandboxCreated, SandboxReleased, SandboxReleaseFailed
 from minutebook.domain.fitting import shortened
 from minutebook.domain.state import ReleasedSandbox, Sandbox
@@ -112,7 +112,10 @@ class SandboxCleanupActor(ServiceActor):
             (command.plan_id,),
         )
         if row is None:
-            return None
+            if self._database.row("SELECT 1 FROM plans WHERE plan_id = ?", (command.plan_id,)):
+                return None
+            msg = f"no plan or sandbox has the id {command.plan_id!r}; list() names the sandboxes."
+            raise UnknownSandbox(msg)
         sandbox = Sandbox(**row)
         if sandbox.released_at is not None:
             return ReleasedSandbox(
@@ -184,7 +187,7 @@ class Sandboxes(Service):
     def release(self, plan_id: str) -> Future[ReleasedSandbox | None]:
         """Take a plan's sandbox away, with directory and branch; harmless when it is gone.
 
-        Resolves to ``None`` when the plan never had one; raises `GitError` when something of
-        it cannot be removed, which is recorded too.
+        Resolves to ``None`` when the plan has none; raises `UnknownSandbox` when there is no
+        such plan, and `GitError` when something of it cannot be removed, which is recorded too.
         """
         return self.ask(ReleaseSandbox(plan_id=plan_id))

@@ -177,9 +177,12 @@ def _sewn(fields: dict[str, Any], shape: _Shape) -> bytes | None:
 
 
 def _shape(cls: type[AuditEvent], service: str) -> _Shape:
-    if not isinstance(cls, type) or not issubclass(cls, AuditEvent):
+    if issubclass(cls, type):
+        msg = "a class was told instead of an event; build one: tell(Name(field=...))."
+        raise InvalidEvent(msg)
+    if not issubclass(cls, AuditEvent):
         msg = (
-            f"{getattr(cls, '__name__', cls)} is no AuditEvent; declare"
+            f"a {cls.__name__} is no AuditEvent; declare"
             ' class Name(AuditEvent, type="what.happened") and tell an instance of it.'
         )
         raise InvalidEvent(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
@@ -102,7 +103,8 @@ def recordable(value: Any, redactor: Redactor) -> Any:
     """Return a value so that an event can hold it, whatever it is.
 
     What JSON cannot carry (infinity, a local date and time, a larger integer that somebody
-    wrote into the file) becomes text; one of more than `RECORDED_BYTES_MAX` is shortened.
+    wrote into the file) becomes text; one of more than `RECORDED_BYTES_MAX` is shortened, with
+    its SHA-256 behind, so that a change of the part left out stays visible.
 
     Args:
         value: from `protected`.
@@ -112,7 +114,8 @@ def recordable(value: Any, redactor: Redactor) -> Any:
     stored = orjson.dumps(jsonable(value, "value", redactor))
     if len(stored) <= RECORDED_BYTES_MAX:
         return value
-    return shortened(value if isinstance(value, str) else stored.decode("utf-8"))
+    text = value if isinstance(value, str) else stored.decode("utf-8")
+    return f"{shortened(text)} [{len(stored):,} bytes, sha256:{hashlib.sha256(stored).hexdigest()}]"
 
 
 def _carried(value: Any) -> Any:

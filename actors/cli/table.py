@@ -160,6 +160,9 @@ def _fitted(widths: dict[str, int], total: int) -> dict[str, int]:
     wanted = min(fitted["payload"], max(total // 4, _PAYLOAD_WIDTH_MIN))
     for name, width_min in _GIVING_WAY:
         given = min(max(wanted - room, 0), max(fitted[name] - width_min, 0))
+        if name == "time" and given:
+            # A date that is cut anywhere else would read as another date.
+            given = max(fitted[name] - width_min, 0)
         fitted[name] -= given
         room += given
     fitted["payload"] = max(min(fitted["payload"], room), 1)

@@ -87,15 +87,17 @@ def _work(spec: dict[str, Any]) -> int:
     argv = spec["work"]["argv"]
     if argv:
         _execute(argv, report)
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    # A list, not an Event: its lock is not reentrant, and a second SIGTERM within the first
+    # would wait for itself.
+    stopping: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     try:
         from minutebook.actors.work.worker import run_callable
 
-        run_callable(spec, report, stopping.is_set)
+        run_callable(spec, report, lambda: bool(stopping))
     except SystemExit as error:
         if error.code is None or isinstance(error.code, int):
             return error.code or 0
@@ -106,6 +108,10 @@ def _work(spec: dict[str, Any]) -> int:
         said = "".join(traceback.format_exception_only(error)).strip()
         report({"error": said[:ERROR_CHARS_MAX]})
         return 1
+    finally:
+        # A SIGTERM that comes when the work is done must not make it look cut off: the
+        # interpreter takes our handler away before the process ends.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import math
 import os
 import signal
@@ -136,9 +137,18 @@ def test_a_long_value_is_stored_whole_and_told_shortened(stage: Stage, config: C
 
     first, second, third = (entry.payload for entry in stage.entries("config.changed"))
     assert first["new_value"].startswith("xxx")
-    assert first["new_value"].endswith("end")
+    digest = hashlib.sha256(f'"{value}"'.encode()).hexdigest()
+    assert first["new_value"].endswith(f"end [300,005 bytes, sha256:{digest}]")
     assert second["old_value"] == first["new_value"]
     assert third["old_value"] == second["new_value"]
+
+
+def test_a_change_in_the_middle_of_a_long_value_is_visible(stage: Stage, config: Config) -> None:
+    """What is shortened carries its digest: two values that differ read differently."""
+    config.set("a", "x" * 150_000).get(timeout=WAIT_S)
+    config.set("a", "x" * 75_000 + "y" + "x" * 74_999).get(timeout=WAIT_S)
+    _, change = (entry.payload for entry in stage.entries("config.changed"))
+    assert change["old_value"] != change["new_value"]
 
 
 @pytest.mark.parametrize("key", ["", ".", "a..b", "a b", "a.", "caf\u00e9", "x" * 201, None])

@@ -11,7 +11,13 @@ from pykka import Future
 from minutebook.actors.sandbox_cleanup import Sandboxes
 from minutebook.domain.commands import CreateSandbox
 from minutebook.domain.context import bind
-from minutebook.domain.errors import GitError, ProjectDirty, ProjectError, ProjectMissing
+from minutebook.domain.errors import (
+    GitError,
+    ProjectDirty,
+    ProjectError,
+    ProjectMissing,
+    UnknownSandbox,
+)
 from minutebook.domain.state import Sandbox
 from tests.actors.project import FILES, Project
 from tests.actors.stage import WAIT_S, Stage
@@ -99,8 +105,9 @@ def test_a_second_release_frees_and_tells_nothing_also_after_a_restart(
     assert kept.released_at is not None
 
 
-def test_a_plan_without_a_sandbox_has_none_to_release(stage: Stage, sandboxes: Sandboxes) -> None:
-    assert sandboxes.release("nope").get(timeout=WAIT_S) is None
+def test_an_unknown_plan_has_no_sandbox_to_release(stage: Stage, sandboxes: Sandboxes) -> None:
+    with pytest.raises(UnknownSandbox, match="list"):
+        sandboxes.release("nope").get(timeout=WAIT_S)
     assert stage.types() == []
 
 

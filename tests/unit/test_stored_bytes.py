@@ -409,11 +409,16 @@ def test_a_cached_property_is_not_stored_once_it_has_been_read() -> None:
         assert ENCODER.encode_head(event) == before
 
 
-@pytest.mark.parametrize("thing", [None, "text", Text, Reading(real=1.0), {"type": "x.y"}])
+@pytest.mark.parametrize("thing", [None, "text", Reading(real=1.0), {"type": "x.y"}])
 def test_what_is_no_event_is_refused(thing: Any) -> None:
     ENCODER.encode_head(Nested(real=1, part=Reading(real=1)))  # judges `Reading`, as a part
     with pytest.raises(InvalidEvent, match=r"is no AuditEvent; declare .* tell an instance of it"):
         ENCODER.encode_head(thing)
+
+
+def test_a_class_told_instead_of_an_event_is_refused() -> None:
+    with pytest.raises(InvalidEvent, match="a class was told instead of an event; build one"):
+        ENCODER.encode_head(Text)  # type: ignore[arg-type]
 
 
 def test_bytes_that_are_no_event_are_no_record() -> None:

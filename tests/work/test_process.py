@@ -212,6 +212,14 @@ def test_a_work_that_looks_at_cancelled_ends_itself(sandbox: Path) -> None:
     assert (result.steps_started, result.steps_done) == (1, 0)
 
 
+def test_signals_that_come_within_each_other_do_not_hang_the_work(sandbox: Path) -> None:
+    """However many SIGTERMs come, and when, an obedient work ends itself with 0."""
+    for _ in range(20):
+        result = stop_at_first_step(start("obedient", sandbox), grace_s=60.0, times=4)
+        assert (result.exit_code, result.stopped) == (0, True)
+        (sandbox / "tidied").unlink()
+
+
 def test_a_stubborn_work_is_killed_after_the_grace(sandbox: Path) -> None:
     """Ignoring SIGTERM gains no more than the grace."""
     result = stop_at_first_step(start("stubborn", sandbox), grace_s=0.2, times=3)
