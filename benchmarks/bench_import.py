@@ -95,7 +95,7 @@ def print_table(times: dict[str, list[float]], result: dict[str, object]) -> Non
     )
 
 
-def main() -> None:
+def main() -> int:
     """Measure, print the table, write the JSON where asked."""
     parser = argparse.ArgumentParser(description="Time the import of AuditSystem.")
     parser.add_argument("--runs", type=int, default=21, help="runs of each variant (15 or more)")

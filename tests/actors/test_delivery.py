@@ -100,7 +100,7 @@ def test_an_unknown_class_of_delivery_is_refused(tmp_path: Path) -> None:
     """At the class statement, and at the call."""
     with pytest.raises(EventDefinitionError, match="pigeon"):
 
-        class Sent(AuditEvent, type="delivery_test.sent", delivery="pigeon"):  # type: ignore[arg-type]
+        class Sent(AuditEvent, type="delivery_test.sent", delivery="pigeon"):
             """Nothing."""
 
     with AuditSystem.open(tmp_path / "audit.db") as system:
