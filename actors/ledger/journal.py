@@ -11,38 +11,19 @@ one that died.
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import os
 import threading
 import time
 from collections import deque
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from minutebook.actors.ledger.segments import (
-    END,
-    RECORD_HEADER,
-    RECORDS_FROM,
-    SEGMENT_SUFFIX,
-    SPARE_SUFFIX,
-    Segment,
-    checksum,
-)
+from minutebook.actors.ledger.owner import OWNER_SUFFIX, Owner
+from minutebook.actors.ledger.segments import END, RECORD_HEADER, RECORDS_FROM, Segment, checksum
+from minutebook.actors.ledger.spares import Spares
 from minutebook.domain.errors import AuditBacklogFull, AuditClosed, JournalError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 SEGMENT_BYTES: Final = 1024 * 1024
 """Size of a segment, unless events may be larger than a quarter of it."""
-
-SPARES_MAX: Final = 4
-"""How many segments are kept ready, or kept for use again."""
-
-OWNER_SUFFIX: Final = ".owner"
 
 Overflow = Literal["block", "reject"]
 """What becomes of a caller when the backlog is full."""
@@ -95,18 +76,18 @@ class Journal:
         self._closed: str | None = None
         # One for each caller that waits for room: none can miss what another one cleared.
         self._blocked: list[threading.Event] = []
-        self._owner: int | None = None
-        self._spares: list[Segment] = []
+        self._spares = Spares(directory, producer, self._size)
         self._beginning = False
         self._late: deque[bytes] = deque()
-        self._file_numbers = itertools.count(1)
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
-            self._owner = _take_ownership(directory / f"{producer}{OWNER_SUFFIX}")
-            first = self._new_segment(populate=True)
-            first.begin(self._path(0), producer, 0)
+            self._owner = Owner(directory / f"{producer}{OWNER_SUFFIX}")
+            try:
+                first = self._spares.begin(0, populate=True)
+            except BaseException:
+                self._owner.let_go()
+                raise
         except OSError as error:
-            self._let_go()
             raise _failed(directory, error) from error
         # The segments are a chain, from the oldest that is not committed to that of `_state`.
         self._oldest = first
@@ -220,12 +201,7 @@ class Journal:
         segment, position, seq = state
         self._beginning = True
         try:
-            following = self._spares.pop() if self._spares else self._new_segment(populate=False)
-            try:
-                following.begin(self._path(seq), self.producer, seq)
-            except OSError:
-                self._spares.append(following)
-                raise
+            following = self._spares.begin(seq)
         except OSError as error:
             raise _failed(self.directory, error) from error
         finally:
@@ -238,8 +214,7 @@ class Journal:
             self._state = begun
         else:
             # A signal handler's event was short enough for what was left of the segment.
-            following.retire()
-            self._spares.append(following)
+            self._spares.put_back(following)
         return True
 
     def _write_late(self) -> None:
@@ -305,11 +280,7 @@ class Journal:
         """Refuse everything and let go of the owner's lock: in a forked child."""
         self._lock = threading.RLock()
         self._closed = why
-        if self._owner is not None:
-            # Closing the copy leaves the parent's lock alone; keeping it would hold it on when
-            # the parent has died.
-            os.close(self._owner)
-            self._owner = None
+        self._owner.let_go()
 
     # -- the one thread that takes --------------------------------------------
 
@@ -349,12 +320,7 @@ class Journal:
             assert segment.following is not None
             self._oldest, segment.following = segment.following, None
             self._freed += 1
-            if len(self._spares) < SPARES_MAX:
-                segment.retire()
-                self._spares.append(segment)
-            else:
-                with contextlib.suppress(OSError):
-                    segment.remove()
+            self._spares.put_back(segment)
         # Not waited for: a signal handler may hold it while it waits for this very release.
         if self._late and self._lock.acquire(blocking=False):
             try:
@@ -365,12 +331,7 @@ class Journal:
 
     def prepare(self) -> None:
         """Make segments before they are needed, so that no caller has to wait for one."""
-        while len(self._spares) < SPARES_MAX // 2:
-            try:
-                self._spares.append(self._new_segment(populate=True))
-            except OSError:
-                # A caller that needs one will try again, and is told if that fails.
-                return
+        self._spares.prepare()
 
     def end(self, *, keep: bool) -> None:
         """Let go of the journal.
@@ -379,41 +340,16 @@ class Journal:
             keep: leave the files, for they hold what is not committed; else delete them.
         """
         try:
-            for spare in self._spares:
-                spare.remove()
+            self._spares.remove()
             if not keep:
                 segment: Segment | None = self._oldest
                 while segment is not None:
                     segment.remove()
                     segment = segment.following
                 # Last: what has no owner file, nobody finds.
-                (self.directory / f"{self.producer}{OWNER_SUFFIX}").unlink(missing_ok=True)
+                self._owner.remove()
         finally:
-            self._let_go()
-
-    def _new_segment(self, *, populate: bool) -> Segment:
-        path = self.directory / f"{self.producer}.{next(self._file_numbers)}{SPARE_SUFFIX}"
-        return Segment(path, self._size, populate=populate)
-
-    def _path(self, first_seq: int) -> Path:
-        return self.directory / f"{self.producer}-{first_seq:016d}{SEGMENT_SUFFIX}"
-
-    def _let_go(self) -> None:
-        if self._owner is not None:
-            os.close(self._owner)
-            self._owner = None
-
-
-def _take_ownership(path: Path) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if fcntl is None:
-            return descriptor
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # A recoverer may have found it without an owner, and deleted it, between the two steps.
-        if os.fstat(descriptor).st_nlink > 0:
-            return descriptor
-        os.close(descriptor)
+            self._owner.let_go()
 
 
 def _too_large(size: int, size_max: int) -> JournalError:

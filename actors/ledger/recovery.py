@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from minutebook.actors.ledger.journal import OWNER_SUFFIX
+from minutebook.actors.ledger.owner import OWNER_SUFFIX
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.segments import SEGMENT_SUFFIX, Damage, Scan, scan
 from minutebook.domain.encoding import Encoder

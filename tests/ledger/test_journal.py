@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from minutebook.actors.ledger.journal import OWNER_SUFFIX, SEGMENT_BYTES, SPARES_MAX, Journal
+from minutebook.actors.ledger.journal import SEGMENT_BYTES, Journal
 from minutebook.actors.ledger.memory import MemoryLedger
+from minutebook.actors.ledger.owner import OWNER_SUFFIX
 from minutebook.actors.ledger.recovery import recover
 from minutebook.actors.ledger.segments import (
     END,
@@ -26,6 +27,7 @@ from minutebook.actors.ledger.segments import (
     Segment,
     scan,
 )
+from minutebook.actors.ledger.spares import SPARES_MAX, Spares
 from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.errors import AuditBacklogFull, AuditClosed, JournalError
 from tests.contract.trail import (
@@ -208,12 +210,15 @@ class Interrupted(Journal):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         self.handlers: list[Callable[[], object]] = []
         super().__init__(*arguments, **settings)
+        make = self._spares._make
 
-    def _new_segment(self, *, populate: bool) -> Segment:
-        made = super()._new_segment(populate=populate)
-        if self.handlers:
-            self.handlers.pop()()
-        return made
+        def interrupted(*, populate: bool) -> Segment:
+            made = make(populate=populate)
+            if self.handlers:
+                self.handlers.pop()()
+            return made
+
+        self._spares._make = interrupted  # type: ignore[method-assign]
 
 
 @pytest.fixture
@@ -726,14 +731,15 @@ def test_an_owner_file_that_was_deleted_before_it_was_locked_is_made_again(
     journal.end(keep=False)
 
 
-def test_file_numbers_never_come_twice(new_journal: MakeJournal) -> None:
+def test_file_numbers_never_come_twice(directory: Path) -> None:
     """Callers and the thread that takes make files at the same time."""
-    journal = new_journal()
+    directory.mkdir(exist_ok=True)
+    spares = Spares(directory, PRODUCER, SEGMENT_BYTES)
     made: list[Path] = []
 
     def run() -> None:
         for _ in range(50):
-            segment = journal._new_segment(populate=False)
+            segment = spares._make(populate=False)
             made.append(segment.path)
             segment.remove()
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from minutebook.actors.ledger.journal import OWNER_SUFFIX, SEGMENT_BYTES, Journal
+from minutebook.actors.ledger.journal import SEGMENT_BYTES, Journal
 from minutebook.actors.ledger.memory import MemoryLedger
+from minutebook.actors.ledger.owner import OWNER_SUFFIX
 from minutebook.actors.ledger.recovery import DAMAGED_SUFFIX, LOCK_NAME, has_orphans, recover
 from minutebook.actors.ledger.segments import RECORDS_FROM, SEGMENT_SUFFIX
 from minutebook.actors.ledger.sqlite import SqliteLedger

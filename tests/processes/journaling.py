@@ -14,7 +14,8 @@ import sys
 import threading
 from pathlib import Path
 
-from minutebook.actors.ledger.journal import OWNER_SUFFIX, Journal
+from minutebook.actors.ledger.journal import Journal
+from minutebook.actors.ledger.owner import OWNER_SUFFIX
 from minutebook.actors.ledger.recovery import has_orphans, recover
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.domain.errors import JournalError

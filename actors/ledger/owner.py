@@ -1,0 +1,56 @@
+"""Who a journal belongs to: a lock that the kernel lets go of when the process ends."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+OWNER_SUFFIX: Final = ".owner"
+"""Behind a producer's id: the file whose lock its owner holds."""
+
+
+class Owner:
+    """Holds the exclusive lock of an owner file for as long as the process lives.
+
+    Args:
+        path: the file; made when missing.
+
+    Raises:
+        OSError: it cannot be made, or the file system has no locks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = _locked(path)
+
+    def let_go(self) -> None:
+        """Close the file, and with it the lock; harmless the second time.
+
+        In a forked child this closes a copy and leaves the parent's lock alone; keeping the
+        copy would hold the lock on when the parent has died.
+        """
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def remove(self) -> None:
+        """Delete the file: there is nothing left to own."""
+        self._path.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if fcntl is None:
+            return descriptor
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # A recoverer may have found it without an owner, and deleted it, between the two steps.
+        if os.fstat(descriptor).st_nlink > 0:
+            return descriptor
+        os.close(descriptor)
