@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn
 from pydantic import SecretStr
 from pykka import Future
 
-from minutebook.actors.appdb import AppDatabase
-from minutebook.actors.base import Service, ServiceActor, Tell, handles
+from minutebook.actors.base import Service, StatefulActor, handles
 from minutebook.domain.commands import (
     AuthenticatePassword,
     AuthenticateToken,
@@ -38,28 +37,14 @@ _TOKEN_BYTES = 32
 _UNKNOWN: Final = "unknown"
 
 
-class AuthActor(ServiceActor):
+class AuthActor(StatefulActor):
     """Keeps users and tokens, checks credentials, and tells how each check ended.
 
     Passwords are kept as argon2id hashes with argon2-cffi's defaults (RFC 9106, low memory),
     tokens, which have 256 random bits, as SHA-256 digests.
-
-    Args:
-        service: the host's name.
-        tell: takes the events.
-        database: the actor's own connection.
     """
 
     name = "auth"
-
-    def __init__(self, service: str, tell: Tell, database: AppDatabase) -> None:
-        super().__init__(service)
-        self._tell = tell
-        self._database = database
-
-    def on_stop(self) -> None:
-        """Close the database."""
-        self._database.close()
 
     @cached_property
     def _hasher(self) -> PasswordHasher:

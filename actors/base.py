@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 from pykka import Future, ThreadingActor
 
+from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.inbox import Inbox
 from minutebook.actors.reply import Reply
 from minutebook.domain.commands import Command
@@ -103,6 +104,25 @@ class ServiceActor(ThreadingActor):
             msg = f"{self.source} has no answer to {type(command).__name__}; ask another service."
             raise InvalidCommand(msg)
         return getattr(self, attribute)(command)
+
+
+class StatefulActor(ServiceActor):
+    """A service actor that keeps what it knows in the app database, and tells of changes.
+
+    Args:
+        service: the host's name.
+        tell: takes the events.
+        database: the actor's own connection, closed by it at the end.
+    """
+
+    def __init__(self, service: str, tell: Tell, database: AppDatabase) -> None:
+        super().__init__(service)
+        self._tell = tell
+        self._database = database
+
+    def on_stop(self) -> None:
+        """Close the database."""
+        self._database.close()
 
 
 def answer(reply: Reply[Any], work: Callable[[], Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pykka import Future
 
 from minutebook.actors.appdb import AppDatabase
-from minutebook.actors.base import Service, ServiceActor, Tell, handles
+from minutebook.actors.base import Service, StatefulActor, Tell, handles
 from minutebook.actors.config_file import ConfigFile, find, leaves
 from minutebook.domain.commands import (
     DeleteConfig,
@@ -31,7 +31,7 @@ _Marks = dict[str, bool]
 """Which keys somebody said to be secret, or not to be."""
 
 
-class ConfigActor(ServiceActor):
+class ConfigActor(StatefulActor):
     """Reads and writes the file, and tells each change with secrets masked.
 
     The file is read anew for each command, so edits by hand count; comments and order are
@@ -40,9 +40,7 @@ class ConfigActor(ServiceActor):
     from changing the file at the same time.
 
     Args:
-        service: the host's name.
-        tell: takes the events.
-        database: the actor's own connection; remembers what was said to be secret.
+        service, tell, database: as for every `StatefulActor`.
         path: the TOML file; made with the first setting.
         redactor: masks secrets.
     """
@@ -52,15 +50,9 @@ class ConfigActor(ServiceActor):
     def __init__(
         self, service: str, tell: Tell, database: AppDatabase, path: Path, redactor: Redactor
     ) -> None:
-        super().__init__(service)
-        self._tell = tell
-        self._database = database
+        super().__init__(service, tell, database)
         self._file = ConfigFile(path)
         self._redactor = redactor
-
-    def on_stop(self) -> None:
-        """Close the database."""
-        self._database.close()
 
     @handles(GetConfig)
     def get(self, command: GetConfig) -> ConfigSetting:

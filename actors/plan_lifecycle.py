@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from minutebook.actors.appdb import AppDatabase
-from minutebook.actors.base import ServiceActor, Tell, handles
+from minutebook.actors.base import StatefulActor, handles
 from minutebook.actors.git.repository import ensure_clean, inspect_project
 from minutebook.domain.commands import (
     BeginCancel,
@@ -36,25 +35,10 @@ from minutebook.domain.plan import Phase, ProcessingState, check_transition, is_
 from minutebook.domain.state import Applied, Plan
 
 
-class PlanLifecycleActor(ServiceActor):
-    """Knows every plan's phase, and refuses the steps that are not legal from there.
-
-    Args:
-        service: the host's name.
-        tell: takes the events.
-        database: the actor's own connection.
-    """
+class PlanLifecycleActor(StatefulActor):
+    """Knows every plan's phase, and refuses the steps that are not legal from there."""
 
     name = "plans"
-
-    def __init__(self, service: str, tell: Tell, database: AppDatabase) -> None:
-        super().__init__(service)
-        self._tell = tell
-        self._database = database
-
-    def on_stop(self) -> None:
-        """Close the database."""
-        self._database.close()
 
     # -- asked by hosts -------------------------------------------------------
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pykka import Future
 
 from minutebook.actors.appdb import AppDatabase
-from minutebook.actors.base import Service, ServiceActor, Tell, handles
+from minutebook.actors.base import Service, StatefulActor, Tell, handles
 from minutebook.actors.git.repository import ensure_clean, inspect_project
 from minutebook.actors.git.worktree import branch_of, create_sandbox, release_sandbox
 from minutebook.domain.commands import CreateSandbox, ListSandboxes, ReleaseSandbox
@@ -20,27 +20,19 @@ from minutebook.domain.fitting import shortened
 from minutebook.domain.state import ReleasedSandbox, Sandbox
 
 
-class SandboxCleanupActor(ServiceActor):
+class SandboxCleanupActor(StatefulActor):
     """Keeps a sandbox for each plan that works: a git worktree on a branch of its own.
 
     Args:
-        service: the host's name.
-        tell: takes the events.
-        database: the actor's own connection.
+        service, tell, database: as for every `StatefulActor`.
         directory: where sandboxes are made; made itself, with mode 0700, when needed.
     """
 
     name = "sandboxes"
 
     def __init__(self, service: str, tell: Tell, database: AppDatabase, directory: Path) -> None:
-        super().__init__(service)
-        self._tell = tell
-        self._database = database
+        super().__init__(service, tell, database)
         self._directory = directory
-
-    def on_stop(self) -> None:
-        """Close the database."""
-        self._database.close()
 
     @handles(CreateSandbox)
     def create(self, command: CreateSandbox) -> Sandbox:

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 from pykka import Future
 
-from minutebook.actors.appdb import AppDatabase
-from minutebook.actors.base import Service, ServiceActor, Tell, handles
+from minutebook.actors.base import Service, StatefulActor, handles
 from minutebook.domain.commands import (
     CloseSession,
     CreateSession,
@@ -23,25 +22,10 @@ from minutebook.domain.events import EntityDeleted, SessionClosed, SessionCreate
 from minutebook.domain.state import Session
 
 
-class SessionActor(ServiceActor):
-    """Creates, closes, lists and deletes sessions, and tells so.
-
-    Args:
-        service: the host's name.
-        tell: takes the events.
-        database: the actor's own connection.
-    """
+class SessionActor(StatefulActor):
+    """Creates, closes, lists and deletes sessions, and tells so."""
 
     name = "sessions"
-
-    def __init__(self, service: str, tell: Tell, database: AppDatabase) -> None:
-        super().__init__(service)
-        self._tell = tell
-        self._database = database
-
-    def on_stop(self) -> None:
-        """Close the database."""
-        self._database.close()
 
     @handles(CreateSession)
     def create(self, command: CreateSession) -> Session:
