@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import apsw
 
+from minutebook.actors.ledger.forks import GuardedConnection
 from minutebook.domain.entry import from_microseconds
 from minutebook.domain.errors import AppDatabaseError
 from minutebook.domain.surrogates import escape, unescape
@@ -40,17 +41,21 @@ class AppDatabase:
         self.path = path
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._connection = apsw.Connection(str(path))
-            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            self._connection.pragma("journal_mode", "wal")
-            self._connection.pragma("foreign_keys", True)
-            self._create_tables()
+            self._guarded = GuardedConnection(path, self._connect)
         except (apsw.Error, OSError) as error:
             raise self._failed(error) from error
+        self._create_tables()
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self.path))
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("foreign_keys", True)
+        return connection
 
     def _create_tables(self) -> None:
-        with self.transaction():
-            version = self._connection.pragma("user_version")
+        with self.transaction(), self._guarded.use() as connection:
+            version = connection.pragma("user_version")
             if version > SCHEMA_VERSION:
                 msg = (
                     f"app database {self.path} has schema version {version}, and this Minutebook"
@@ -61,8 +66,8 @@ class AppDatabase:
                 from importlib.resources import files
 
                 schema = files("minutebook.actors").joinpath("app_schema.sql")
-                self._connection.execute(schema.read_text(encoding="utf-8"))
-                self._connection.pragma("user_version", SCHEMA_VERSION)
+                connection.execute(schema.read_text(encoding="utf-8"))
+                connection.pragma("user_version", SCHEMA_VERSION)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -71,14 +76,15 @@ class AppDatabase:
         Raises:
             AppDatabaseError: the file cannot be read or written.
         """
-        self.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self.execute("ROLLBACK")
-            raise
+        with self._guarded.use() as connection:
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    self.execute("ROLLBACK")
+                raise
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement that returns nothing, in a transaction of its own outside one.
@@ -87,7 +93,8 @@ class AppDatabase:
             AppDatabaseError: the file cannot be read or written.
         """
         try:
-            self._connection.execute(sql, _bindable(parameters))
+            with self._guarded.use() as connection:
+                connection.execute(sql, _bindable(parameters))
         except (apsw.Error, OSError) as error:
             raise self._failed(error) from error
 
@@ -103,12 +110,12 @@ class AppDatabase:
         """
         result = []
         try:
-            cursor = self._connection.execute(sql, _bindable(parameters))
-            for row in cursor:
-                names = [name for name, _ in cursor.get_description()]
-                result.append(
-                    {name: _value(name, value) for name, value in zip(names, row, strict=True)}
-                )
+            with self._guarded.use() as connection:
+                cursor = connection.execute(sql, _bindable(parameters))
+                for row in cursor:
+                    names = [name for name, _ in cursor.get_description()]
+                    values = zip(names, row, strict=True)
+                    result.append({name: _value(name, value) for name, value in values})
         except (apsw.Error, OSError) as error:
             raise self._failed(error) from error
         return result
@@ -121,7 +128,7 @@ class AppDatabase:
 
     def close(self) -> None:
         """Close the connection; harmless when it was closed before."""
-        self._connection.close()
+        self._guarded.close()
 
 
 def _bindable(parameters: Sequence[Any]) -> tuple[Any, ...]:

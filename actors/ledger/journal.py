@@ -360,6 +360,10 @@ def _too_large(size: int, size_max: int) -> JournalError:
 
 
 def _failed(directory: Path, error: OSError) -> JournalError:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return JournalError(
+            f"journal {directory}: a file is where the journal's directory is to be; move it away."
+        )
     return JournalError(
         f"journal {directory}: {error.strerror or error}; make room on the disk, or make the"
         " directory writable."

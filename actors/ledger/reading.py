@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 import apsw
 
+from minutebook.actors.ledger.forks import guard
 from minutebook.actors.ledger.inspection import open_read_only
 from minutebook.actors.ledger.sqlite_errors import translated
 from minutebook.domain.errors import (
@@ -61,7 +63,9 @@ class LedgerFile:
         self.path: Path = _resolved(path)
         self._busy_timeout_s = busy_timeout_s
         self._connection: apsw.Connection | None = None
+        self._lock = threading.RLock()
         self._seen = self._look()
+        guard(self)
 
     def run(self, work: Callable[[apsw.Connection], T]) -> T:
         """Return what the work returns; it may be called again, with another connection.
@@ -71,6 +75,21 @@ class LedgerFile:
                 here.
             LedgerError: of the kind that fits.
         """
+        with self._lock:
+            return self._run(work)
+
+    def suspend(self, timeout_s: float) -> bool:
+        """See `minutebook.actors.ledger.forks`."""
+        if not self._lock.acquire(timeout=timeout_s):
+            return False
+        self.close()
+        return True
+
+    def resume(self) -> None:
+        """See `minutebook.actors.ledger.forks`."""
+        self._lock.release()
+
+    def _run(self, work: Callable[[apsw.Connection], T]) -> T:
         for _ in range(_ATTEMPTS_MAX):
             try:
                 result = work(self._connected())

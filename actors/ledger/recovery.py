@@ -123,7 +123,11 @@ def _alone(directory: Path, *, wait: bool) -> Iterator[bool]:
     if fcntl is None or not directory.is_dir():
         yield False
         return
-    descriptor = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        msg = f"journal {directory}: {error.strerror}; make the directory and its files writable."
+        raise JournalError(msg) from error
     _held.add(descriptor)
     try:
         try:

@@ -1,4 +1,7 @@
 -- Version 1 of the ledger. The columns of `entries` and their order are public.
+--
+-- Open it with another copy of SQLite (the sqlite3 module of Python is one) only from another
+-- process than the one that writes it: two copies in one process take away each other's locks.
 
 CREATE TABLE entries (
     log_index      INTEGER PRIMARY KEY,

@@ -14,6 +14,7 @@ import orjson
 
 from minutebook.actors.ledger.clock import now_microseconds
 from minutebook.actors.ledger.duplicates import Known, settle
+from minutebook.actors.ledger.forks import GuardedConnection
 from minutebook.actors.ledger.opening import (
     check_is_ledger,
     check_writable,
@@ -63,10 +64,14 @@ class SqliteLedger:
         if self.path.exists() and self.path.stat().st_size > 0:
             check_is_ledger(self.path)
         self._turns = Turns(self.path.with_name(self.path.name + ".lock"))
+        self._connection: apsw.Connection
         try:
             with self._turns:
-                self._connection = open_for_writing(
-                    self.path, busy_timeout_s=busy_timeout_s, created_at=clock()
+                self._guarded = GuardedConnection(
+                    self.path,
+                    lambda: open_for_writing(
+                        self.path, busy_timeout_s=busy_timeout_s, created_at=clock()
+                    ),
                 )
                 self._opened_file = self._file_at_path()
         except BaseException:
@@ -77,12 +82,14 @@ class SqliteLedger:
         """Commit a batch; see `minutebook.actors.ledger.port.Ledger.append`."""
         records = [Record.of(body) for body in bodies]
         try:
+            # The turn first: who waits for it keeps no fork waiting.
             with self._turns:
                 self._check_in_place()
-                try:
-                    return self._append_new(records)
-                except apsw.ConstraintError:
-                    return self._append_settled(records)
+                with self._guarded.use() as self._connection:
+                    try:
+                        return self._append_new(records)
+                    except apsw.ConstraintError:
+                        return self._append_settled(records)
         except apsw.Error as error:
             raise translated(error, self.path) from error
         except MemoryError as error:
@@ -92,7 +99,8 @@ class SqliteLedger:
     def next_index(self) -> int:
         """Return how many entries there are; see `minutebook.actors.ledger.port.Ledger`."""
         try:
-            return self._next_index()
+            with self._turns, self._guarded.use() as self._connection:
+                return self._next_index()
         except apsw.Error as error:
             raise translated(error, self.path) from error
 
@@ -100,7 +108,7 @@ class SqliteLedger:
         """Close the file; the last one to close it also empties its write-ahead log."""
         try:
             with self._turns:
-                self._connection.close()
+                self._guarded.close()
         except apsw.Error as error:
             raise translated(error, self.path) from error
         finally:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from minutebook.actors import AuditSystem
-from minutebook.domain.errors import AuditClosed
+from minutebook.actors import AuditSystem, LedgerReader
+from minutebook.actors.ledger import forks
+from minutebook.actors.ledger.sqlite import SqliteLedger
+from minutebook.domain.errors import AuditClosed, LedgerUnavailable
 from tests.contract.trail import WAIT_S, Counted, check_trail, counted, entries_of
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -117,3 +119,106 @@ def test_a_child_does_not_keep_the_lock_of_a_parent_that_is_gone(tmp_path: Path)
         for end in (write, ready, say_ready):
             os.close(end)
         os.waitpid(child, 0)
+
+
+def test_a_childs_own_system_loses_nothing_when_the_parent_closes(tmp_path: Path) -> None:
+    """What SQLite remembers of the parent's locks must not reach the child's connection."""
+    path = tmp_path / "audit.db"
+    told_in, told_out = os.pipe()
+    closed_in, closed_out = os.pipe()
+    system = AuditSystem.open(path)
+    system.audit.ask(Counted(who="parent", number=0)).get(timeout=WAIT_S)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(int(WAIT_S))
+        own = AuditSystem.open(path)
+        for number in range(50):
+            own.audit.ask(Counted(who="child", number=number)).get(timeout=WAIT_S)
+        os.write(told_out, b"1")
+        os.read(closed_in, 1)
+        for number in range(50, 100):
+            own.audit.ask(Counted(who="child", number=number)).get(timeout=WAIT_S)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.read(told_in, 1)
+    system.close()
+    os.write(closed_out, b"1")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    for descriptor in (told_in, told_out, closed_in, closed_out):
+        os.close(descriptor)
+    with AuditSystem.open(path):
+        pass
+    entries = entries_of(path)
+    check_trail(entries)
+    assert [n for who, n in counted(entries) if who == "child"] == list(range(100))
+
+
+def test_a_fork_in_the_middle_of_commits_leaves_both_sides_whole(tmp_path: Path) -> None:
+    """Again and again: the child opens a system of its own, and the parent goes on."""
+    path = tmp_path / "audit.db"
+    with AuditSystem.open(path) as system:
+        for round_ in range(8):
+            for number in range(500):
+                system.audit.tell(Counted(who=f"parent {round_}", number=number))
+
+            def child(name: str = f"child {round_}") -> None:
+                with AuditSystem.open(path) as own:
+                    own.sessions.create(actor_name=name).get(timeout=WAIT_S)
+                    for number in range(20):
+                        own.audit.tell(Counted(who=name, number=number))
+
+            assert in_child(child) == 0
+            system.sessions.create(actor_name="parent").get(timeout=WAIT_S)
+    entries = entries_of(path)
+    check_trail(entries)
+    for round_ in range(8):
+        for who, count in ((f"parent {round_}", 500), (f"child {round_}", 20)):
+            assert [n for name, n in counted(entries) if name == who] == list(range(count))
+
+
+def test_a_reader_goes_on_in_both_after_a_fork(tmp_path: Path) -> None:
+    """A reader's connection is closed for the fork, too, and opened again when it is used."""
+    path = tmp_path / "audit.db"
+    with AuditSystem.open(path) as system, LedgerReader(path) as reader:
+        system.audit.ask(Counted(who="parent", number=0)).get(timeout=WAIT_S)
+        before = reader.count()
+
+        def child() -> None:
+            assert reader.count() == before
+
+        assert in_child(child) == 0
+        system.audit.ask(Counted(who="parent", number=1)).get(timeout=WAIT_S)
+        assert reader.count() == before + 1
+
+
+def test_a_child_forked_while_the_ledger_could_not_be_closed_is_refused_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than open it unsafely, the child says what to do; the parent is untouched."""
+    path = tmp_path / "audit.db"
+    monkeypatch.setattr(forks, "WAIT_S", 0.05)
+    with AuditSystem.open(path) as system:
+        system.flush(timeout=WAIT_S)
+        ledger = system._ledger
+        assert isinstance(ledger, SqliteLedger)
+
+        def child() -> None:
+            with pytest.raises(LedgerUnavailable, match="spawn"):
+                AuditSystem.open(path)
+
+        holding, done = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with ledger._guarded.use():
+                holding.set()
+                done.wait(WAIT_S)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        holding.wait(WAIT_S)
+        try:
+            assert in_child(child) == 0
+        finally:
+            done.set()
+            holder.join()
+        system.audit.ask(Counted(who="parent", number=1)).get(timeout=WAIT_S)
+    check_trail(entries_of(path))
