@@ -102,20 +102,29 @@ class GuardedConnection:
         self._connect = connect
         self._lock = threading.RLock()
         self._connection: apsw.Connection | None = None
+        self._closed = False
         guard(self)
         self._connection = connect()
 
     @contextlib.contextmanager
     def use(self) -> Iterator[apsw.Connection]:
-        """Keep it open for the block; may be nested."""
+        """Keep it open for the block; may be nested.
+
+        Raises:
+            apsw.ConnectionClosedError: it was closed for good.
+        """
         with self._lock:
+            if self._closed:
+                msg = "the connection is closed"
+                raise apsw.ConnectionClosedError(msg)
             if self._connection is None:
                 self._connection = self._connect()
             yield self._connection
 
     def close(self) -> None:
-        """Close it; harmless when it is closed."""
+        """Close it for good; harmless when it is closed."""
         with self._lock:
+            self._closed = True
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()

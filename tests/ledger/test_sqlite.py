@@ -69,8 +69,8 @@ def test_the_file_says_what_it_is(path: Path) -> None:
 
 def test_the_writer_syncs_each_commit(path: Path, encoder: Encoder) -> None:
     ledger = SqliteLedger(path, encoder)
-    assert ledger._connection.pragma("journal_mode") == "wal"
-    assert ledger._connection.pragma("synchronous") == 2  # FULL
+    assert ledger._guarded._connection.pragma("journal_mode") == "wal"
+    assert ledger._guarded._connection.pragma("synchronous") == 2  # FULL
     ledger.close()
 
 
@@ -82,7 +82,7 @@ def test_a_batch_is_one_transaction_and_few_statements(path: Path, encoder: Enco
         statements.append(sql.split()[0])
         return True
 
-    ledger._connection.exec_trace = trace
+    ledger._guarded._connection.exec_trace = trace
     ledger.append(many(encoder, 512, first=3))
     ledger.close()
 
@@ -177,7 +177,7 @@ def test_a_commit_that_fails_leaves_no_transaction_and_nothing_entered(
     monkeypatch.setattr(sqlite, "_insert_statement", broken)
     with pytest.raises(Exception, match="no_such_column"):
         ledger.append(many(encoder, 2, first=3))
-    assert not ledger._connection.in_transaction
+    assert not ledger._guarded._connection.in_transaction
     monkeypatch.undo()
     assert len(ledger.append(many(encoder, 2, first=3))) == 2
     ledger.close()
