@@ -612,7 +612,7 @@ def test_a_directory_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> 
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match="move it away"):
         Journal(tmp_path / "file" / "x", PRODUCER, event_bytes_max=1024)
-    with pytest.raises(JournalError, match="move it away"):
+    with pytest.raises(JournalError, match="make the directory writable"):
         Journal(tmp_path / "missing" / "x", PRODUCER, event_bytes_max=1024)
 
 

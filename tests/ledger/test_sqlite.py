@@ -43,6 +43,12 @@ PUBLIC_COLUMNS = (
 )
 
 
+def connection_of(ledger: SqliteLedger) -> apsw.Connection:
+    """The connection that a ledger writes with."""
+    with ledger._guarded.use() as connection:
+        return connection
+
+
 @pytest.fixture
 def path(tmp_path: Path, encoder: Encoder) -> Path:
     """A closed ledger of three entries."""
@@ -69,8 +75,8 @@ def test_the_file_says_what_it_is(path: Path) -> None:
 
 def test_the_writer_syncs_each_commit(path: Path, encoder: Encoder) -> None:
     ledger = SqliteLedger(path, encoder)
-    assert ledger._guarded._connection.pragma("journal_mode") == "wal"
-    assert ledger._guarded._connection.pragma("synchronous") == 2  # FULL
+    assert connection_of(ledger).pragma("journal_mode") == "wal"
+    assert connection_of(ledger).pragma("synchronous") == 2  # FULL
     ledger.close()
 
 
@@ -82,7 +88,7 @@ def test_a_batch_is_one_transaction_and_few_statements(path: Path, encoder: Enco
         statements.append(sql.split()[0])
         return True
 
-    ledger._guarded._connection.exec_trace = trace
+    connection_of(ledger).exec_trace = trace
     ledger.append(many(encoder, 512, first=3))
     ledger.close()
 
@@ -177,7 +183,7 @@ def test_a_commit_that_fails_leaves_no_transaction_and_nothing_entered(
     monkeypatch.setattr(sqlite, "_insert_statement", broken)
     with pytest.raises(Exception, match="no_such_column"):
         ledger.append(many(encoder, 2, first=3))
-    assert not ledger._guarded._connection.in_transaction
+    assert not connection_of(ledger).in_transaction
     monkeypatch.undo()
     assert len(ledger.append(many(encoder, 2, first=3))) == 2
     ledger.close()

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minutebook.actors.ledger.journal import OWNER_SUFFIX
 from minutebook.actors.ledger.memory import MemoryLedger
+from minutebook.actors.ledger.owner import OWNER_SUFFIX
 from minutebook.actors.ledger.recovery import DAMAGED_SUFFIX, recover
 from minutebook.actors.ledger.segments import (
     END,
