@@ -16,6 +16,7 @@ from typing import Any, Final
 import apsw
 
 from minutebook.actors.ledger.forks import GuardedConnection
+from minutebook.actors.ledger.transactions import transaction
 from minutebook.domain.entry import from_microseconds
 from minutebook.domain.errors import AppDatabaseError
 from minutebook.domain.surrogates import escape, unescape
@@ -76,15 +77,11 @@ class AppDatabase:
         Raises:
             AppDatabaseError: the file cannot be read or written.
         """
-        with self._guarded.use() as connection:
-            self.execute("BEGIN IMMEDIATE")
-            try:
+        try:
+            with self._guarded.use() as connection, transaction(connection):
                 yield
-                self.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    self.execute("ROLLBACK")
-                raise
+        except apsw.Error as error:
+            raise self._failed(error) from error
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement that returns nothing, in a transaction of its own outside one.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+UNKNOWN: Final = "unknown"
+"""What stands for the version of a bare source folder."""
+
 
 def installed_version() -> str:
-    """Return the version of the distribution, or ``unknown`` for a bare source folder."""
+    """Return the version of the distribution, or `UNKNOWN`."""
     # Imported when asked for: it costs a tenth of the whole import.
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("minutebook")
     except PackageNotFoundError:
-        return "unknown"
+        return UNKNOWN

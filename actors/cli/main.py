@@ -18,6 +18,7 @@ import typer
 from minutebook.actors.cli.log import log
 from minutebook.actors.cli.show import show
 from minutebook.actors.cli.text import visible
+from minutebook.actors.version import UNKNOWN, installed_version
 from minutebook.domain.errors import LedgerUnavailable, MinutebookError
 
 EXIT_FAILED: Final = 1
@@ -62,12 +63,9 @@ def demo(context: typer.Context) -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            print(f"minutebook {version('minutebook')}")
-        except PackageNotFoundError:
-            print("minutebook (not installed: run from its source)")
+        found = installed_version()
+        unknown = "(not installed: run from its source)"
+        print(f"minutebook {unknown if found == UNKNOWN else found}")
         raise typer.Exit
 
 

@@ -18,6 +18,7 @@ from minutebook.actors.ledger.inspection import (
 )
 from minutebook.actors.ledger.reading import LedgerFile
 from minutebook.actors.ledger.sqlite_errors import translated
+from minutebook.actors.ledger.transactions import transaction
 from minutebook.domain.errors import LedgerError, LedgerPathError, LedgerReadOnly
 
 _CHECK_TIMEOUT_S: Final = 5.0
@@ -129,8 +130,7 @@ def _insist(connection: apsw.Connection, path: Path, name: str, value: str | int
 
 
 def _create_tables(connection: apsw.Connection, created_at: int) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         if connection.pragma("user_version") == 0:
             # Imported for a new file only: it brings tempfile, shutil and the compressors along.
             from importlib.resources import files
@@ -143,8 +143,3 @@ def _create_tables(connection: apsw.Connection, created_at: int) -> None:
             )
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", SCHEMA_VERSION)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

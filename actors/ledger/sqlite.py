@@ -22,6 +22,7 @@ from minutebook.actors.ledger.opening import (
     resolve_ledger_path,
 )
 from minutebook.actors.ledger.sqlite_errors import translated
+from minutebook.actors.ledger.transactions import transaction
 from minutebook.actors.ledger.turns import Turns
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import COLUMNS, Entry, Receipt, Record
@@ -135,25 +136,14 @@ class SqliteLedger:
         return found.st_dev, found.st_ino
 
     def _append_new(self, records: Sequence[Record]) -> list[Receipt | DuplicateEvent]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._connection):
             entries = self._insert(records)
-            # Not `with connection`: its exit holds the GIL through the fsync (APSW 3.54).
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
         return [_receipt(entry) for entry in entries]
 
     def _append_settled(self, records: Sequence[Record]) -> list[Receipt | DuplicateEvent]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._connection):
             settled = settle(records, self._known, self._encoder)
             entries = self._insert(settled.new)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
         return settled.outcomes([_receipt(entry) for entry in entries])
 
     def _insert(self, records: Sequence[Record]) -> list[Entry]:
@@ -181,11 +171,6 @@ class SqliteLedger:
             (orjson.dumps(ids).decode("utf-8"),),
         )
         return {row[0]: Known(Receipt(*row[1:4]), row[4]) for row in rows}
-
-    def _roll_back(self) -> None:
-        # SQLite rolls back by itself on some errors (a full disk is one).
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
 
 
 @lru_cache(maxsize=16)
