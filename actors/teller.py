@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
+from orjson import OPT_UTC_Z, dumps
 from pykka import Future, Timeout
 
 from minutebook.actors.inbox import WAKE, AuditInbox, Barrier, Told
+from minutebook.actors.ledger.gil import HAS_GIL
 from minutebook.actors.reply import Reply
-from minutebook.domain.encoding import Encoder
+from minutebook.domain.encoding import BACKSLASH, Encoder
 from minutebook.domain.entry import Receipt
 from minutebook.domain.errors import AuditBacklogFull, FlushTimeout, InvalidEvent
 from minutebook.domain.event import DELIVERIES, AuditEvent, Delivery
+from minutebook.domain.plain import plain_part
 
 if TYPE_CHECKING:
     from minutebook.actors.ledger.journal import Journal
+
+
+_Plan = tuple[str, Callable[..., bool], tuple[str, ...], int, bytes, int, int]
+"""What is to be done with a class's events: delivery, journal, and their shape."""
 
 
 class Teller:
@@ -46,11 +55,14 @@ class Teller:
         block_timeout_s: float = 5.0,
     ) -> None:
         self._inbox = inbox
-        self._encode = encoder.encode_head
+        self._encoder = encoder
         self._journal = journal
         self._delivery = delivery
         self._backlog_max = backlog_max
         self._block_timeout_s = block_timeout_s
+        self._plans: dict[type[AuditEvent], _Plan] = {}
+        self._put = inbox.put if HAS_GIL else inbox.deliver
+        self._waiting_count = inbox.size
 
     def tell(self, event: AuditEvent, delivery: Delivery | None = None) -> None:
         """Hand over an event, and return as soon as its delivery class says.
@@ -72,21 +84,59 @@ class Teller:
             AuditBacklogFull: too much waits for the ledger; nothing was taken.
             JournalError: the disk has no room for the journal; nothing was taken.
         """
-        chosen = delivery or getattr(type(event), "delivery", None) or self._delivery
+        # Every call of a function counts here, and so `flatten` is written out.
+        try:
+            chosen, append, floats, field_count, preface, crc, bytes_max = self._plans[type(event)]
+        except KeyError:
+            self._tell_first(event, delivery)
+            return
+        if delivery is not None:
+            chosen = delivery
         if chosen == "journaled":
-            journal = self._journal
-            if journal is None:
-                self._deliver(Told(self._encode(event), Reply()))
-            elif journal.append(self._encode(event)):
+            fields = event.__dict__
+            if len(fields) == field_count:
+                try:
+                    for name in floats:
+                        if (value := fields[name]) is not None and not isfinite(value):
+                            raise TypeError
+                    flat = dumps(fields, plain_part, OPT_UTC_Z)
+                except (TypeError, OverflowError):
+                    pass
+                else:
+                    if BACKSLASH not in flat and len(flat) <= bytes_max:
+                        if append(flat, preface, crc):
+                            self._inbox.put(WAKE)
+                        return
+            if append(self._encoder.encode_head(event)):
                 self._inbox.put(WAKE)
         elif chosen == "buffered":
-            if not isinstance(event, AuditEvent):
-                self._encode(event)
-            self._deliver(event)
+            if self._waiting_count() >= self._backlog_max:
+                self._wait_for_room()
+            # In one expression: see `Inbox.closed`.
+            self._put(event) if not self._inbox.closed else self._inbox.deliver(event)
         elif chosen == "committed":
             self.ask(event).get()
         else:
             raise InvalidEvent(f"delivery {chosen!r} is unknown; use one of {DELIVERIES}.")
+
+    def _tell_first(self, event: AuditEvent, delivery: Delivery | None) -> None:
+        cls = type(event)
+        shape = self._encoder.shape_of(cls)
+        self._plans[cls] = (
+            getattr(cls, "delivery", None) or self._delivery,
+            self._deliver_head if self._journal is None else self._journal.append,
+            shape.floats,
+            shape.field_count if self._journal is not None else -1,
+            shape.preface,
+            crc32(shape.preface),
+            shape.flat_bytes_max,
+        )
+        self.tell(event, delivery)
+
+    def _deliver_head(self, head: bytes, preface: bytes = b"", crc: int = 0) -> bool:
+        """Stand in for the journal's append where there is none."""
+        self._deliver(Told(head, Reply()))
+        return False
 
     def tell_all(self, events: Iterable[AuditEvent], delivery: Delivery | None = None) -> None:
         """Tell many events, in order; the first that is refused ends it with its error.
@@ -110,12 +160,12 @@ class Teller:
             AuditClosed: the system is closed; nothing was taken.
             AuditBacklogFull: too much waits for the ledger; nothing was taken.
         """
-        head = self._encode(event)
+        head = self._encoder.encode_head(event)
         reply: Reply[Receipt] = Reply()
         if self._journal is None:
             self._deliver(Told(head, reply))
         else:
-            self._journal.append(head, reply)
+            self._journal.append_asked(head, reply)
             self._inbox.put(WAKE)
         return reply
 

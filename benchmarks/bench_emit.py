@@ -148,7 +148,7 @@ def measure(rounds: int, count: int) -> dict[str, dict[str, dict[str, float]]]:
             "plain model": build_plain,
             "construction": build,
             "buffered": lambda: tell(build(), "buffered"),
-            "journaled": lambda: tell(build(), "journaled"),
+            "journaled": lambda: tell(build()),
         }
         for turn in range(rounds + 1):
             for name, call in variants.items():

@@ -4,11 +4,12 @@ Layout, in this order: the envelope's fields, ``payload``, ``producer``,
 ``producer_seq``; absent values are ``null``. The bytes hold everything that the caller
 said, and neither ``recorded_at`` nor ``log_index``, which the ledger sets at commit.
 
-`encode_head` is what the caller of ``tell`` pays for, so it has two paths, which give the
-same bytes. An event of a `plain` class is written by orjson in one go, envelope and
-payload in one flat object as they stand in its ``__dict__``, and two seams are sewn into
-the bytes: type and version behind the id, and the payload's brace behind the severity.
-All others, and every value that orjson refuses, go through the rules of `jsonable`.
+There are two ways to them, which give the same bytes. An event of a `plain` class is written
+by orjson in one go, envelope and payload in one flat object as they stand in its
+``__dict__``. That is the whole of what the caller of ``tell`` pays for: such a *draft* says in
+front of the object what its class has in common, and `finish` sews it in where the draft is
+committed: type and version behind the id, and the payload's brace behind the severity. All
+other events, and every value that orjson refuses, go through the rules of `jsonable`.
 """
 
 from __future__ import annotations
@@ -31,9 +32,13 @@ PAYLOAD_BYTES_MAX: Final = 256 * 1024
 """Default limit of an event's stored bytes, without the producer's fields."""
 
 # The flat object begins with the id, whose text always has 36 characters, and the source.
+_FLAT_BEGIN: Final = b'{"id":"'
 _AFTER_ID: Final = len('{"id":"",') + 36
+_SOURCE: Final = b'"source":'
 _NO_SOURCE: Final = b'"source":null'
 _AFTER_NO_SOURCE: Final = _AFTER_ID + len(_NO_SOURCE)
+_OCCURRED_AT: Final = b',"occurred_at":"'
+_SECONDS: Final = len("2026-01-31T12:00:00")
 
 # The last of the envelope's fields. No text can hold this: JSON escapes its quotes, and what
 # is in a list is not followed by a colon. Payload fields of the name come later, or not at all.
@@ -44,21 +49,28 @@ _SEVERITY: Final = b',"severity":"'
 _SEVERITY_FROM: Final = _AFTER_ID + sum(len(f'"{name}":[],') for name in ENVELOPE_FIELDS[1:-1]) - 1
 
 
-_BACKSLASH: Final = ord("\\")
+BACKSLASH: Final = ord("\\")
+"""What a draft may not hold unless its escapes are looked at: see `flatten`."""
+
+_QUOTE: Final = ord('"')
+_COMMA: Final = ord(",")
+_UTC: Final = ord("Z")
+
+# What `finish` may add to a draft: the payload's name and brace, and a fraction of a second.
+_FINISHING: Final = len(',"payload":{') + len(".000000")
 
 
-class _Shape(NamedTuple):
-    """What the bytes of a plain class's events have in common."""
+class Shape(NamedTuple):
+    """What the drafts of a class's events have in common."""
 
     floats: tuple[str, ...]
+    """Fields that may hold a float."""
     field_count: int
-    type_and_version: bytes
-    with_default_source: bytes
-    has_payload: bool
-
-
-_BY_THE_RULES: Final = _Shape((), 0, b"", b"", False)
-"""The shape of all classes that are not plain."""
+    """How many entries the ``__dict__`` of a plain event has; -1 for a class that is not plain."""
+    preface: bytes
+    """What a draft says in front of the flat object: type, version, and the default source."""
+    flat_bytes_max: int
+    """A longer flat object may be too large, as finished."""
 
 
 class Encoder:
@@ -76,7 +88,18 @@ class Encoder:
         self._redactor = redactor
         self._service = service
         self._bytes_max = bytes_max
-        self._shapes: dict[type[AuditEvent], _Shape] = {}
+        self._shapes: dict[type[AuditEvent], Shape] = {}
+
+    def shape_of(self, cls: type[AuditEvent]) -> Shape:
+        """Return what the drafts of a class have in common.
+
+        Raises:
+            InvalidEvent: it is no class of events.
+        """
+        shape = self._shapes.get(cls)
+        if shape is None:
+            shape = self._shapes[cls] = _shape(cls, self._service, self._bytes_max)
+        return shape
 
     def encode_head(self, event: AuditEvent) -> bytes:
         """Return the stored bytes up to and without the producer's fields.
@@ -85,12 +108,12 @@ class Encoder:
             InvalidEvent: the event is none, is too large, or holds a value without a rule.
         """
         cls = type(event)
-        shape = self._shapes.get(cls)
-        if shape is None:
-            shape = self._shapes[cls] = _shape(cls, self._service)
-        head = None if shape is _BY_THE_RULES else _sewn(event.__dict__, shape)
-        if head is None:
+        shape = self.shape_of(cls)
+        flat = flatten(event.__dict__, shape)
+        if flat is None:
             head = orjson.dumps(self._by_the_rules(event))[:-1]
+        else:
+            head = finish(shape.preface + flat)
         if len(head) >= self._bytes_max:
             msg = (
                 f"{cls.__name__} ({cls.type}) takes {len(head) + 1:,} bytes, over the limit of"
@@ -127,6 +150,60 @@ class Encoder:
         return checked
 
 
+def flatten(fields: dict[str, Any], shape: Shape) -> bytes | None:
+    """Return a plain event's flat object, or ``None`` when the rules must decide.
+
+    Args:
+        fields: the event's ``__dict__``.
+        shape: of its class.
+    """
+    # A cached property that was read lies among the fields.
+    if len(fields) != shape.field_count:
+        return None
+    try:
+        if shape.floats:
+            refuse_infinite(fields, shape.floats)
+        flat = orjson.dumps(fields, plain_part, orjson.OPT_UTC_Z)
+    except (TypeError, OverflowError):
+        # A lone surrogate, NaN, an integer beyond 64 bits.
+        return None
+    # Looking for the backslash alone, as a number, is ten times faster and mostly enough.
+    if BACKSLASH in flat and ESCAPE_IN_JSON in flat:
+        return None
+    return flat
+
+
+def finish(draft: bytes) -> bytes:
+    """Return the head that a draft stands for, as `Encoder.encode_head` would have written it.
+
+    Args:
+        draft: a shape's preface with a flat object behind it; or a head, which stays as it is.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not draft or draft[0] != _QUOTE:
+        return draft
+    begin = draft.index(_FLAT_BEGIN)
+    preface, flat = draft[:begin], draft[begin:]
+    fraction = flat.index(_OCCURRED_AT, _AFTER_ID - 1) + len(_OCCURRED_AT) + _SECONDS
+    if flat[fraction] == _UTC:
+        # orjson leaves out a fraction of zero, the rules write it.
+        flat = b"%b.000000%b" % (flat[:fraction], flat[fraction:])
+    seam = flat.index(b'"', flat.index(_SEVERITY, _SEVERITY_FROM) + len(_SEVERITY)) + 1
+    after_id = _AFTER_ID
+    if flat[_AFTER_ID:_AFTER_NO_SOURCE] == _NO_SOURCE:
+        after_id = _AFTER_NO_SOURCE
+    else:
+        preface = preface[: preface.index(_SOURCE)]
+    return b'%b%b%b,"payload":{%b' % (
+        flat[:_AFTER_ID],
+        preface,
+        flat[after_id:seam],
+        flat[seam + 1 if flat[seam] == _COMMA else seam :],
+    )
+
+
 def with_producer(head: bytes, producer: str, producer_seq: int) -> bytes:
     """Return the whole stored bytes: the head, and who told it as which in its sequence.
 
@@ -142,41 +219,7 @@ def with_producer(head: bytes, producer: str, producer_seq: int) -> bytes:
     )
 
 
-def _sewn(fields: dict[str, Any], shape: _Shape) -> bytes | None:
-    """Return the head of a plain event, or ``None`` when the rules must decide."""
-    floats, field_count, type_and_version, with_default_source, has_payload = shape
-    # A cached property that was read lies among the fields; and orjson would write a time
-    # without a fraction where the rules write six zeros.
-    if len(fields) != field_count or not fields["occurred_at"].microsecond:
-        return None
-    try:
-        if floats:
-            refuse_infinite(fields, floats)
-        flat = orjson.dumps(fields, plain_part, orjson.OPT_UTC_Z)
-    except (TypeError, OverflowError):
-        # A lone surrogate, NaN, an integer beyond 64 bits.
-        return None
-    # Looking for the backslash alone, as a number, is ten times faster and mostly enough.
-    if _BACKSLASH in flat and ESCAPE_IN_JSON in flat:
-        return None
-    seam = flat.index(b'"', flat.index(_SEVERITY, _SEVERITY_FROM) + len(_SEVERITY)) + 1
-    payload = flat[seam + 1 :] if has_payload else b"}"
-    if flat[_AFTER_ID:_AFTER_NO_SOURCE] == _NO_SOURCE:
-        return b'%b%b%b,"payload":{%b' % (
-            flat[:_AFTER_ID],
-            with_default_source,
-            flat[_AFTER_NO_SOURCE:seam],
-            payload,
-        )
-    return b'%b%b%b,"payload":{%b' % (
-        flat[:_AFTER_ID],
-        type_and_version,
-        flat[_AFTER_ID:seam],
-        payload,
-    )
-
-
-def _shape(cls: type[AuditEvent], service: str) -> _Shape:
+def _shape(cls: type[AuditEvent], service: str, bytes_max: int) -> Shape:
     if issubclass(cls, type):
         msg = "a class was told instead of an event; build one: tell(Name(field=...))."
         raise InvalidEvent(msg)
@@ -192,14 +235,15 @@ def _shape(cls: type[AuditEvent], service: str) -> _Shape:
     plain = judge(cls, cls.payload_names)
     if plain is None:
         return _BY_THE_RULES
-    type_and_version = b'"type":"%b","schema_version":%d,' % (
+    preface = b'"type":"%b","schema_version":%d,"source":%b' % (
         cls.type.encode("ascii"),
         cls.schema_version,
+        orjson.dumps(escape(service)),
     )
-    return _Shape(
-        plain.floats,
-        plain.field_count,
-        type_and_version,
-        b'%b"source":%b' % (type_and_version, orjson.dumps(escape(service))),
-        bool(cls.payload_names),
+    return Shape(
+        plain.floats, plain.field_count, preface, bytes_max - len(preface) - _FINISHING - 1
     )
+
+
+_BY_THE_RULES: Final = Shape((), -1, b"", 0)
+"""The shape of all classes that are not plain."""

@@ -31,6 +31,15 @@ class Plain(NamedTuple):
 _parts: dict[type[BaseModel], Plain | None] = {}
 
 
+class _FieldCounts(dict[type, int]):
+    def __missing__(self, cls: type) -> int:
+        return -1
+
+
+_field_counts: Final = _FieldCounts()
+"""Of the parts without floats, of which nothing else is to be known."""
+
+
 def judge(cls: type[BaseModel], names: Iterable[str]) -> Plain | None:
     """Return what is to be known of a class that is plain in these fields, or ``None``."""
     floats = []
@@ -58,12 +67,13 @@ def refuse_infinite(fields: Mapping[str, Any], floats: Iterable[str]) -> None:
 def plain_part(value: object) -> Any:
     """Return the fields of a nested model for orjson; TypeError when it is not plain."""
     # By the very class: a subclass of the declared model may hold anything.
+    fields = value.__dict__
+    if _field_counts[type(value)] == len(fields):
+        return fields
     plain = _parts.get(type(value))  # type: ignore[arg-type]
-    fields = value.__dict__ if plain is not None else {}
     if plain is None or len(fields) != plain.field_count:
         raise TypeError(type(value).__name__)
-    if plain.floats:
-        refuse_infinite(fields, plain.floats)
+    refuse_infinite(fields, plain.floats)
     return fields
 
 
@@ -97,5 +107,7 @@ def _is_plain_part(cls: type[BaseModel]) -> bool:
         # Until it is judged, a model that holds itself counts as not plain.
         _parts[cls] = None
         if cls.model_config.get("extra") != "allow":
-            _parts[cls] = judge(cls, cls.model_fields)
+            plain = _parts[cls] = judge(cls, cls.model_fields)
+            if plain is not None and not plain.floats:
+                _field_counts[cls] = plain.field_count
     return _parts[cls] is not None

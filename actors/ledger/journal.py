@@ -11,15 +11,22 @@ one that died.
 
 from __future__ import annotations
 
+import mmap
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from zlib_ng.zlib_ng import crc32
+
+from minutebook.actors.ledger.chain import Chain
+from minutebook.actors.ledger.gil import HAS_GIL
 from minutebook.actors.ledger.owner import OWNER_SUFFIX, Owner
-from minutebook.actors.ledger.segments import END, RECORD_HEADER, RECORDS_FROM, Segment, checksum
-from minutebook.actors.ledger.spares import Spares
+from minutebook.actors.ledger.segments import END, LOW_HALF, RECORD_HEADER, RECORDS_FROM
+from minutebook.actors.ledger.taking import Cursor
+from minutebook.domain.encoding import finish
 from minutebook.domain.errors import AuditBacklogFull, AuditClosed, JournalError
 
 SEGMENT_BYTES: Final = 1024 * 1024
@@ -28,11 +35,24 @@ SEGMENT_BYTES: Final = 1024 * 1024
 Overflow = Literal["block", "reject"]
 """What becomes of a caller when the backlog is full."""
 
+_State = tuple[mmap.mmap, int, int]
+_Asked = tuple[Any, bytes]
+
+_HEADER_SIZE: Final = RECORD_HEADER.size
+_pack_header = RECORD_HEADER.pack
+
 
 class Journal:
     """A producer's events on their way to the ledger.
 
     Any thread may append; one thread takes, and says when what it took is committed.
+
+    Appending takes no lock. How far the journal is written is one tuple, `_state`. A record is
+    computed from it, and then stored along with the tuple's successor if the tuple is still
+    the same; else it is computed again. The test and the stores are one line of Python without
+    a call, a loop or an allocation, within which CPython neither changes threads, nor runs
+    signal handlers, the garbage collector or a debugger's trace function. Without a global
+    interpreter lock there is a lock around it.
 
     Args:
         directory: where the files are; made when missing.
@@ -60,57 +80,55 @@ class Journal:
     ) -> None:
         self.directory = directory
         self.producer = producer
-        self.waiting = False
-        """Set by who takes, before it sleeps: the next append is to wake it."""
+        self._waiting = False
+        self._attention = False
         self._tail = b',"producer":"%b","producer_seq":' % producer.encode("ascii")
-        self._size = max(SEGMENT_BYTES, 4 * event_bytes_max)
-        self._limit = self._size - len(END)
-        self._body_bytes_max = self._limit - RECORDS_FROM - RECORD_HEADER.size
-        self._backlog_max = backlog_max
-        self._segments_max = max(2, backlog_bytes_max // self._size)
+        size = max(SEGMENT_BYTES, 4 * event_bytes_max)
+        self._limit = self._segment_limit = size - len(END)
+        self._record_bytes_max = self._segment_limit - RECORDS_FROM - _HEADER_SIZE
+        self._backlog_max = self._full_at = backlog_max
         self._overflow = overflow
         self._block_timeout_s = block_timeout_s
-        # Reentrant: a signal handler may tell an event while its thread is telling one.
+        # For whoever makes room. Reentrant: a signal handler may, in the middle of its thread.
         self._lock = threading.RLock()
-        self._replies: dict[int, Any] = {}
+        self._replies: dict[int, _Asked] = {}
         self._closed: str | None = None
         # One for each caller that waits for room: none can miss what another one cleared.
         self._blocked: list[threading.Event] = []
-        self._spares = Spares(directory, producer, self._size)
         self._beginning = False
-        self._late: deque[bytes] = deque()
+        self._late: deque[tuple[bytes, int]] = deque()
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
             self._owner = Owner(directory / f"{producer}{OWNER_SUFFIX}")
             try:
-                first = self._spares.begin(0, populate=True)
+                self._chain = Chain(directory, producer, size=size, bytes_max=backlog_bytes_max)
             except BaseException:
                 self._owner.let_go()
                 raise
         except OSError as error:
             raise _failed(directory, error) from error
-        # The segments are a chain, from the oldest that is not committed to that of `_state`.
-        self._oldest = first
-        self._begun, self._freed = 1, 0
-        # How far it is written: segment, end of its records, next number. Replaced as a whole,
-        # so that any thread may read it, and a plain tuple, which costs a quarter of a named one.
-        self._state: tuple[Segment, int, int] = (first, RECORDS_FROM, 0)
-        self._current = first
-        self._read_from = RECORDS_FROM
+        # The mapped file, the end of its records, the next number.
+        self._state: _State = (self._chain.last.map, RECORDS_FROM, 0)
+        self._cursor = Cursor(self._chain.last)
         self.taken_seq = 0
         """All before this number was taken."""
         self.committed_seq = 0
         """All before this number is in the ledger."""
-        self._full_at = backlog_max
+        if not HAS_GIL:
+            self.append = _locked(self._lock, self.append)  # type: ignore[method-assign]
+            self.append_asked = _locked(  # type: ignore[method-assign]
+                self._lock, self.append_asked
+            )
 
     # -- any thread -----------------------------------------------------------
 
-    def append(self, head: bytes, reply: object = None) -> bool:
+    def append(self, flat: bytes, preface: bytes = b"", crc: int = 0) -> bool:
         """Record an event: when this returns, it survives the process.
 
         Args:
-            head: its stored bytes up to the producer's fields.
-            reply: what `take` is to hand out beside it.
+            flat: the event's head, or its flat object; see `minutebook.domain.encoding`.
+            preface: what stands in front of the flat object.
+            crc: the CRC-32 of that.
 
         Returns:
             Whether the thread that takes has to be woken.
@@ -121,58 +139,32 @@ class Journal:
             JournalError: the disk has no room for another segment, or the event is larger than
                 one; nothing was taken.
         """
-        with self._lock:
-            fits = self._write(head, reply)
-            if self._late:
-                self._write_late()
-        if not fits:
-            self._wait_and_write(head, reply)
-        if self.waiting:
-            self.waiting = False
-            return True
-        return False
-
-    def _write(self, head: bytes, reply: object) -> bool:
-        """Write a record; ``False`` when there is no room for it.
-
-        The lock keeps other threads out, but not a signal handler that tells an event of its
-        own in the middle of this, in the same thread. CPython runs handlers after calls and
-        at loops, not between plain stores: so all is computed first, and then, if nobody has
-        been here meanwhile, stored in one go; else it is computed again.
-        """
+        crc = crc32(flat, crc)
+        size = len(preface) + len(flat)
         while True:
             state = self._state
-            segment, position, seq = state
-            if self._closed is not None:
-                raise AuditClosed(self._closed)
-            if seq >= self._full_at:
-                return False
-            body = b"%b%b%d}" % (head, self._tail, seq)
-            start = position + RECORD_HEADER.size
-            end = start + len(body)
-            if end > self._limit:
-                if len(body) > self._body_bytes_max:
-                    raise _too_large(len(body), self._body_bytes_max)
-                if self._beginning:
-                    self._put_off(head, reply)
-                    return True
-                if not self._begin_following(state):
-                    return False
-                continue
-            header = RECORD_HEADER.pack(len(body), checksum(body, seq), seq)
-            body += END
-            behind = end + len(END)
-            written = (segment, end, seq + 1)
-            mapped, replies = segment.map, self._replies
-            if self._state is state:
-                if reply is not None:
-                    replies[seq] = reply
-                mapped[start:behind] = body
-                mapped[position:start] = header
-                self._state = written
-                return True
+            mapped, position, seq = state
+            end = position + _HEADER_SIZE + size
+            if end > self._limit or seq >= self._full_at:
+                self._append_slowly(preface + flat, crc, None)
+                break
+            record = _pack_header(size, crc ^ (seq & LOW_HALF), seq) + preface + flat
+            place, written = slice(position, end), (mapped, end, seq + 1)
+            # fmt: off
+            if self._state is state: mapped[place] = record; self._state = written; break  # noqa: E701, E702
+            # fmt: on
+        return self._attention and self._attend()
 
-    def _wait_and_write(self, head: bytes, reply: object) -> None:
+    def append_asked(self, head: bytes, reply: Any) -> None:
+        """Record an event for which a reply is kept until it is taken; raises as `append`."""
+        self._append_slowly(head, crc32(head), (reply, head))
+        self._attend()
+
+    def _append_slowly(self, draft: bytes, crc: int, asked: _Asked | None) -> None:
+        """Append where room may have to be made, or waited for."""
+        with self._lock:
+            if self._write(draft, crc, asked):
+                return
         wait_s = self._block_timeout_s if self._overflow == "block" else 0.0
         deadline = time.monotonic() + wait_s
         room = threading.Event()
@@ -181,7 +173,7 @@ class Journal:
             while True:
                 room.clear()
                 with self._lock:
-                    if self._write(head, reply):
+                    if self._write(draft, crc, asked):
                         return
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -195,59 +187,113 @@ class Journal:
         )
         raise AuditBacklogFull(msg)
 
-    def _begin_following(self, state: tuple[Segment, int, int]) -> bool:
-        if self._begun - self._freed >= self._segments_max:
+    def _write(self, draft: bytes, crc: int, asked: _Asked | None) -> bool:
+        """Write a record; ``False`` when there is no room for it. The lock is held."""
+        size, replies = len(draft), self._replies
+        while True:
+            state = self._state
+            mapped, position, seq = state
+            if self._closed is not None:
+                raise AuditClosed(self._closed)
+            if seq >= self._full_at:
+                return False
+            end = position + _HEADER_SIZE + size
+            if end > self._segment_limit:
+                if size > self._record_bytes_max:
+                    raise _too_large(size, self._record_bytes_max)
+                if self._beginning:
+                    self._put_off(draft, crc, asked)
+                    return True
+                if not self._begin_following(state):
+                    return False
+                continue
+            record = _pack_header(size, crc ^ (seq & LOW_HALF), seq) + draft
+            place, written = slice(position, end), (mapped, end, seq + 1)
+            if asked is not None:
+                # fmt: off
+                if self._state is state: mapped[place] = record; replies[seq] = asked; self._state = written; return True  # noqa: E501, E701, E702
+                # fmt: on
+                continue
+            # fmt: off
+            if self._state is state: mapped[place] = record; self._state = written; return True  # noqa: E701, E702
+            # fmt: on
+
+    def _begin_following(self, state: _State) -> bool:
+        if self._chain.is_full:
             return False
-        segment, position, seq = state
+        _, position, seq = state
         self._beginning = True
         try:
-            following = self._spares.begin(seq)
+            following = self._chain.begin(seq)
         except OSError as error:
             raise _failed(self.directory, error) from error
         finally:
             self._beginning = False
-        begun = (following, RECORDS_FROM, seq)
-        if self._state is state:
-            segment.end = position
-            segment.following = following
-            self._begun += 1
-            self._state = begun
-        else:
-            # A signal handler's event was short enough for what was left of the segment.
-            self._spares.put_back(following)
+        chain, last, begun = self._chain, self._chain.last, (following.map, RECORDS_FROM, seq)
+        count, won = chain.begun + 1, False
+        # fmt: off
+        if self._state is state: last.end = position; last.following = chain.last = following; chain.begun = count; self._state = begun; won = True  # noqa: E501, E701, E702
+        # fmt: on
+        if not won:
+            # Meanwhile an event was told that was short enough for what was left of the last.
+            chain.give_back(following)
         return True
 
-    def _write_late(self) -> None:
-        while not self._beginning:
-            try:
-                head = self._late.popleft()
-            except IndexError:
-                return
-            written = False
-            try:
-                written = self._write(head, None)
-            except (AuditClosed, JournalError):
-                # It concerns the late event, and not whoever happens to write it.
-                return
-            finally:
-                if not written:
-                    self._late.appendleft(head)
-            if not written:
-                return
-
-    def _put_off(self, head: bytes, reply: object) -> None:
+    def _put_off(self, draft: bytes, crc: int, asked: _Asked | None) -> None:
         """Take an event of a signal handler that came while its thread was making a segment.
 
         That thread writes it next. Making another segment here would take so long that the
         next signal could come within it, and so on.
         """
-        if reply is not None:
+        if asked is not None:
             msg = (
                 "a signal handler asks while its thread is making room in the journal, and would"
                 " wait for itself; the event was not taken: tell it, or ask again later."
             )
             raise AuditBacklogFull(msg)
-        self._late.append(head)
+        self._late.append((draft, crc))
+        self._attention = True
+
+    def _attend(self) -> bool:
+        """Write what was put off; tell whether the thread that takes is to be woken."""
+        # In this order: what another thread sets in between is seen here, or next time.
+        self._attention = False
+        waiting, self._waiting = self._waiting, False
+        if self._late:
+            self._attention = True
+            with self._lock:
+                self._write_late()
+        return waiting
+
+    def _write_late(self) -> None:
+        while not self._beginning:
+            try:
+                draft, crc = self._late.popleft()
+            except IndexError:
+                self._attention = self._waiting
+                return
+            written = False
+            try:
+                written = self._write(draft, crc, None)
+            except (AuditClosed, JournalError):
+                # It concerns the late event, and not whoever happens to write it.
+                return
+            finally:
+                if not written:
+                    self._late.appendleft((draft, crc))
+            if not written:
+                return
+
+    @property
+    def waiting(self) -> bool:
+        """Set by who takes, before it sleeps: the next append is to wake it."""
+        return self._waiting
+
+    @waiting.setter
+    def waiting(self, value: bool) -> None:
+        self._waiting = value
+        if value:
+            self._attention = True
 
     @property
     def backlog(self) -> int:
@@ -260,12 +306,23 @@ class Journal:
         return self._state[2]
 
     def close(self, why: str) -> None:
-        """Refuse further events."""
+        """Refuse further events; each one that was not refused is counted in `next_seq`."""
         with self._lock:
             self._write_late()
             if self._closed is None:
                 self._closed = why
+            self._invalidate()
         self._wake_blocked()
+
+    def _invalidate(self) -> None:
+        """Have every append that is under way begin again, and find the journal closed."""
+        self._limit = 0
+        while True:
+            state = self._state
+            same = (state[0], state[1], state[2])
+            # fmt: off
+            if self._state is state: self._state = same; return  # noqa: E701, E702
+            # fmt: on
 
     def _wake_blocked(self) -> None:
         for room in tuple(self._blocked):
@@ -274,12 +331,13 @@ class Journal:
     def pending_replies(self) -> list[Any]:
         """Return the replies that nobody will answer, and forget them."""
         replies, self._replies = self._replies, {}
-        return list(replies.values())
+        return [reply for reply, _ in replies.values()]
 
     def leave(self, why: str) -> None:
         """Refuse everything and let go of the owner's lock: in a forked child."""
         self._lock = threading.RLock()
         self._closed = why
+        self._invalidate()
         self._owner.let_go()
 
     # -- the one thread that takes --------------------------------------------
@@ -290,37 +348,26 @@ class Journal:
 
     def take(self, count: int) -> tuple[list[bytes], dict[int, Any]]:
         """Return the next bodies, at most so many, in order, and the replies by place."""
-        last, last_end, next_seq = self._state
-        bodies: list[bytes] = []
-        segment, first = self._current, self.taken_seq
-        while len(bodies) < count and self.taken_seq < next_seq:
-            end = last_end if segment is last else segment.end
-            if self._read_from >= end:
-                assert segment.following is not None
-                segment = segment.following
-                self._current, self._read_from = segment, RECORDS_FROM
-                continue
-            size, _, _ = RECORD_HEADER.unpack_from(segment.map, self._read_from)
-            start = self._read_from + RECORD_HEADER.size
-            bodies.append(segment.map[start : start + size])
-            self._read_from = start + size
-            self.taken_seq += 1
+        first = self.taken_seq
+        count = min(count, self._state[2] - first)
+        read, tail = self._cursor.read, self._tail
+        bodies = [b"%b%b%d}" % (finish(read()), tail, first + place) for place in range(count)]
+        self.taken_seq = first + count
         if not self._replies:
             return bodies, {}
-        places = range(len(bodies))
-        waiting = {place: self._replies.pop(first + place, None) for place in places}
-        return bodies, {place: reply for place, reply in waiting.items() if reply is not None}
+        return bodies, {
+            place: self._replies.pop(first + place)[0]
+            for place in range(count)
+            if first + place in self._replies
+        }
 
     def release(self) -> None:
         """Forget what was taken: it is committed. Its segments are used again."""
+        # Off a segment that may be freed now.
+        self._cursor.advance()
         self.committed_seq = self.taken_seq
         self._full_at = self.committed_seq + self._backlog_max
-        while self._oldest is not self._current:
-            segment = self._oldest
-            assert segment.following is not None
-            self._oldest, segment.following = segment.following, None
-            self._freed += 1
-            self._spares.put_back(segment)
+        self._chain.shorten(self.committed_seq, self._cursor.segment)
         # Not waited for: a signal handler may hold it while it waits for this very release.
         if self._late and self._lock.acquire(blocking=False):
             try:
@@ -331,7 +378,7 @@ class Journal:
 
     def prepare(self) -> None:
         """Make segments before they are needed, so that no caller has to wait for one."""
-        self._spares.prepare()
+        self._chain.prepare()
 
     def end(self, *, keep: bool) -> None:
         """Let go of the journal.
@@ -340,16 +387,22 @@ class Journal:
             keep: leave the files, for they hold what is not committed; else delete them.
         """
         try:
-            self._spares.remove()
+            self._chain.remove_spares()
             if not keep:
-                segment: Segment | None = self._oldest
-                while segment is not None:
+                for segment in self._chain:
                     segment.remove()
-                    segment = segment.following
                 # Last: what has no owner file, nobody finds.
                 self._owner.remove()
         finally:
             self._owner.let_go()
+
+
+def _locked(lock: threading.RLock, method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        with lock:
+            return method(*arguments)
+
+    return call
 
 
 def _too_large(size: int, size_max: int) -> JournalError:

@@ -15,7 +15,7 @@ from typing import Final
 from minutebook.actors.ledger.owner import OWNER_SUFFIX
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.segments import SEGMENT_SUFFIX, Damage, Scan, scan
-from minutebook.domain.encoding import Encoder
+from minutebook.domain.encoding import Encoder, finish, with_producer
 from minutebook.domain.entry import Receipt, Record
 from minutebook.domain.errors import DuplicateEvent, JournalError, LedgerError
 from minutebook.domain.gap import missing, substitute
@@ -169,7 +169,7 @@ def _recover_one(directory: Path, producer: str, ledger: Ledger, encoder: Encode
         found = scan(path.read_bytes(), producer, _first_seq(path))
         goes_on_at = None if following is None else _first_seq(following)
         damage = _settled(found, _first_seq(path), goes_on_at)
-        bodies = dict(found.records)
+        bodies = {seq: with_producer(finish(draft), producer, seq) for seq, draft in found.records}
         for first_seq, lost, _ in damage:
             if lost:
                 written_at_ns = path.stat().st_mtime_ns

@@ -44,11 +44,12 @@ class Spares:
 
     def put_back(self, segment: Segment) -> None:
         """Keep a segment for use again, or delete it when there are enough."""
-        if len(self._ready) < SPARES_MAX:
-            segment.retire()
-            self._ready.append(segment)
-        else:
-            with contextlib.suppress(OSError):
+        # Should it fail, a recovery finds what the ledger has already, which is harmless.
+        with contextlib.suppress(OSError):
+            if len(self._ready) < SPARES_MAX:
+                segment.retire()
+                self._ready.append(segment)
+            else:
                 segment.remove()
 
     def prepare(self) -> None:

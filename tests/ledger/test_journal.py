@@ -39,7 +39,6 @@ from tests.contract.trail import (
     wait_until,
 )
 
-TAIL = len(with_producer(b"", PRODUCER, 0))
 ROOM = SEGMENT_BYTES - RECORDS_FROM - len(END)
 """What records have of a segment."""
 
@@ -67,8 +66,8 @@ def new_journal(directory: Path) -> Iterator[MakeJournal]:
 
 
 def head_of(size: int, mark: bytes = b"x") -> bytes:
-    """A head whose record takes exactly so many bytes, with a number of one digit."""
-    return mark * (size - RECORD_HEADER.size - TAIL)
+    """A head whose record takes exactly so many bytes."""
+    return mark * (size - RECORD_HEADER.size)
 
 
 def take_all(journal: Journal) -> list[bytes]:
@@ -92,7 +91,7 @@ def read_back(directory: Path) -> list[bytes]:
     for path in sorted(directory.glob(f"{PRODUCER}-*{SEGMENT_SUFFIX}")):
         one = scan(path.read_bytes(), PRODUCER, int(path.stem.rpartition("-")[2]))
         assert not one.damage
-        found += [body for _, body in one.records]
+        found += [with_producer(head, PRODUCER, seq) for seq, head in one.records]
     return found
 
 
@@ -118,11 +117,11 @@ def test_replies_come_with_the_bodies_that_they_belong_to(new_journal: MakeJourn
     """A reply is handed out once, by the place of its body in what was taken."""
     journal = new_journal()
     for number in range(6):
-        journal.append(b"{", "four" if number == 4 else None)
+        journal.append_asked(b"{", "four") if number == 4 else journal.append(b"{")
     assert journal.take(3)[1] == {}
     bodies, replies = journal.take(3)
     assert (seqs_of(bodies), replies) == ([3, 4, 5], {1: "four"})
-    journal.append(b"{", "six")
+    journal.append_asked(b"{", "six")
     assert journal.pending_replies() == ["six"]
     assert journal.pending_replies() == []
     assert journal.take(3) == ([with_producer(b"{", PRODUCER, 6)], {})
@@ -210,7 +209,7 @@ class Interrupted(Journal):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         self.handlers: list[Callable[[], object]] = []
         super().__init__(*arguments, **settings)
-        make = self._spares._make
+        make = self._chain._spares._make
 
         def interrupted(*, populate: bool) -> Segment:
             made = make(populate=populate)
@@ -218,7 +217,7 @@ class Interrupted(Journal):
                 self.handlers.pop()()
             return made
 
-        self._spares._make = interrupted  # type: ignore[method-assign]
+        self._chain._spares._make = interrupted  # type: ignore[method-assign]
 
 
 @pytest.fixture
@@ -259,7 +258,7 @@ def test_a_handler_cannot_ask_for_what_its_thread_is_to_write(interrupted: Inter
 
     def ask() -> None:
         with pytest.raises(AuditBacklogFull) as refused:
-            interrupted.append(head_of(300, b"h"), "reply")
+            interrupted.append_asked(head_of(300, b"h"), "reply")
         said.append(str(refused.value))
 
     interrupted.handlers.append(ask)
@@ -334,7 +333,7 @@ def test_the_largest_body_fills_a_whole_segment(new_journal: MakeJournal) -> Non
     journal.append(b"{")
     taken = take_all(journal)
     assert seqs_of(taken) == [0, 1, 2]
-    assert len(taken[1]) == ROOM - RECORD_HEADER.size
+    assert taken[1] == with_producer(head_of(ROOM), PRODUCER, 1)
 
 
 @pytest.mark.parametrize("event_bytes_max", [SEGMENT_BYTES // 4, SEGMENT_BYTES])
@@ -401,7 +400,7 @@ def test_a_full_backlog_is_refused_at_once(new_journal: MakeJournal) -> None:
         journal.append(b"{")
     for _ in range(2):
         with pytest.raises(AuditBacklogFull, match=r"^3 events wait .* tell it again\.$"):
-            journal.append(b"{", "reply")
+            journal.append_asked(b"{", "reply")
     assert (journal.next_seq, journal.pending_replies()) == (3, [])
     journal.take(2)
     with pytest.raises(AuditBacklogFull):
@@ -487,8 +486,8 @@ class Overtaken(Journal):
         self.about_to_wait: dict[int, Callable[[], object]] = {}
         super().__init__(*arguments, **settings)
 
-    def _write(self, head: bytes, reply: object) -> bool:
-        written = super()._write(head, reply)
+    def _write(self, draft: bytes, crc: int, asked: Any) -> bool:
+        written = super()._write(draft, crc, asked)
         if not written and self._blocked and len(self._blocked) in self.about_to_wait:
             self.about_to_wait.pop(len(self._blocked))()
         return written
@@ -568,7 +567,7 @@ def test_the_end_keeps_or_deletes_the_files(
     journal.end(keep=keep)
     assert files(directory, SPARE_SUFFIX) == []
     assert len(files(directory, OWNER_SUFFIX)) == keep
-    assert seqs_of(read_back(directory)) == ([1, 2, 3] if keep else [])
+    assert seqs_of(read_back(directory)) == ([2, 3] if keep else [])
     if not keep:
         assert list(directory.iterdir()) == []
 

@@ -16,6 +16,7 @@ from minutebook.actors.ledger.segments import (
     checksum,
     scan,
 )
+from minutebook.actors.ledger.spares import Spares
 
 PRODUCER = "0a" * 16
 SIZE = 4096
@@ -78,11 +79,19 @@ def test_an_empty_one_has_nothing(segment: Segment) -> None:
     assert scan(bytes(read(segment)), PRODUCER, 100) == ([], [], RECORDS_FROM)
 
 
-def test_what_an_earlier_use_left_is_not_read_again(segment: Segment) -> None:
-    """Records behind the end belong to earlier numbers, even where the places agree."""
+def test_a_used_file_is_emptied_for_the_next_use(segment: Segment) -> None:
+    """What stands behind the last record must be zeros."""
     fill(segment, BODIES, 100)
+    segment.end = offset_of(len(BODIES))
+    segment.retire()
     segment.begin(segment.path.with_name("y.journal"), PRODUCER, 108)
     assert scan(bytes(read(segment)), PRODUCER, 108) == ([], [], RECORDS_FROM)
+
+
+def test_records_of_earlier_numbers_are_not_read_again(segment: Segment) -> None:
+    """Even where the places agree."""
+    fill(segment, BODIES, 100)
+    segment.begin(segment.path.with_name("y.journal"), PRODUCER, 108)
     # The first record is as long as it was, so that the second stands where it always did.
     first = BODIES[0][:-1] + b"!"
     segment.map[RECORDS_FROM : offset_of(1)] = record(first, 108)
@@ -193,8 +202,18 @@ def test_a_retired_file_has_no_name_that_a_recovery_reads(segment: Segment) -> N
 def test_retiring_a_file_that_is_gone_is_harmless(segment: Segment) -> None:
     """The thread that takes must not fail because of a file that is of no use any more."""
     segment.path.unlink()
-    segment.retire()
+    Spares(segment.path.parent, PRODUCER, SIZE).put_back(segment)
     segment.remove()
+
+
+def test_a_file_whose_name_stays_keeps_what_is_in_it(segment: Segment) -> None:
+    """A recovery that finds it would take zeros for damage."""
+    fill(segment, BODIES, 100)
+    before = read(segment)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError(5, "failed")))
+        Spares(segment.path.parent, PRODUCER, SIZE).put_back(segment)
+    assert read(segment) == before
 
 
 def test_a_file_is_made_anew_and_in_full(tmp_path: Path) -> None:

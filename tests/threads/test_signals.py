@@ -126,7 +126,7 @@ def test_a_handler_that_closes_while_its_thread_closes() -> None:
     main = threading.get_ident()
 
     def interrupt() -> None:
-        while not system._inbox._closed:
+        while not system._inbox.closed:
             time.sleep(0.001)
         time.sleep(0.02)  # the main thread waits for the actor now
         signal.pthread_kill(main, signal.SIGUSR1)

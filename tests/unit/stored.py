@@ -46,7 +46,7 @@ def takes_plain_path(event: AuditEvent) -> bool:
 def head_by_the_rules(event: AuditEvent, encoder: Encoder = ENCODER) -> bytes:
     """Encode the event as if its class were not plain."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoding_module, "_sewn", lambda *_: None)
+        patch.setattr(encoding_module, "flatten", lambda *_: None)
         return encoder.encode_head(event)
 
 

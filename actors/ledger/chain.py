@@ -1,0 +1,76 @@
+"""The segments of a journal, from the oldest that is not committed to the one in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from minutebook.actors.ledger.segments import Segment
+from minutebook.actors.ledger.spares import Spares
+
+SEGMENTS_MIN: Final = 2
+"""One that is filled, and one that is committed meanwhile."""
+
+
+class Chain:
+    """One thread at a time lengthens it, and one shortens it.
+
+    Args:
+        directory: where the files are.
+        producer: first part of their names.
+        size: bytes of each segment.
+        bytes_max: most bytes of all of them.
+
+    Raises:
+        OSError: the first segment cannot be made.
+    """
+
+    def __init__(self, directory: Path, producer: str, *, size: int, bytes_max: int) -> None:
+        self._spares = Spares(directory, producer, size)
+        self._most = max(SEGMENTS_MIN, bytes_max // size)
+        self.begun = 1
+        """How many segments were ever in it; set along with `last` by who lengthens it."""
+        self._freed = 0
+        self.last = self.oldest = self._spares.begin(0, populate=True)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another segment would be one too many."""
+        return self.begun - self._freed >= self._most
+
+    def begin(self, first_seq: int) -> Segment:
+        """Return a segment for records from a number on, not in the chain yet; raises OSError."""
+        return self._spares.begin(first_seq)
+
+    def give_back(self, segment: Segment) -> None:
+        """Take back what `begin` returned: it is not needed."""
+        self._spares.put_back(segment)
+
+    def shorten(self, committed_seq: int, until: Segment | None = None) -> None:
+        """Free what holds only records before a number: all of them are committed.
+
+        Args:
+            until: a segment that is not to be freed yet.
+        """
+        while (following := self.oldest.following) is not None:
+            if following.first_seq > committed_seq or self.oldest is until:
+                return
+            segment, self.oldest = self.oldest, following
+            segment.following = None
+            self._freed += 1
+            self._spares.put_back(segment)
+
+    def prepare(self) -> None:
+        """Make segments before they are needed, so that no caller has to wait for one."""
+        self._spares.prepare()
+
+    def remove_spares(self) -> None:
+        """Delete the files that hold nothing."""
+        self._spares.remove()
+
+    def __iter__(self) -> Iterator[Segment]:
+        segment: Segment | None = self.oldest
+        while segment is not None:
+            yield segment
+            segment = segment.following
