@@ -228,6 +228,10 @@ class AuditSystem:
         journaled = 0 if self._journal is None else self._journal.backlog
         return self._vitals.snapshot(waiting=len(self._inbox) + journaled)
 
+    def is_telling(self) -> bool:
+        """Tell whether the calling thread is in the middle of a tell: for signal handlers."""
+        return self._inbox.is_held() or (self._journal is not None and self._journal.is_held())
+
     def close(self, timeout: float | None = None) -> None:
         """Accept nothing more, commit all that was accepted, and stop.
 
