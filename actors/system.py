@@ -24,7 +24,7 @@ from minutebook.actors.opened import describe_process
 from minutebook.actors.starting import start
 from minutebook.actors.teller import Teller
 from minutebook.domain.encoding import Encoder
-from minutebook.domain.errors import AuditUnavailable, UncommittedEvents
+from minutebook.domain.errors import AuditClosed, AuditUnavailable, FlushTimeout, UncommittedEvents
 from minutebook.domain.event import complete_types
 from minutebook.domain.redaction import Redactor
 
@@ -303,6 +303,11 @@ class AuditSystem:
     def close_at_exit(self) -> None:
         """Close when the interpreter ends; see `minutebook.actors.open_systems`."""
         self.close(timeout=self._settings.exit_timeout)
+
+    def flush_at_exit(self) -> None:
+        """Commit when the process ends and threads go on; see `minutebook.actors.open_systems`."""
+        with contextlib.suppress(FlushTimeout, AuditClosed):
+            self.flush(timeout=self._settings.exit_timeout)
 
     def leave_to_parent(self) -> None:
         """Refuse everything in a forked child; see `minutebook.actors.open_systems`."""
