@@ -15,7 +15,7 @@ from minutebook.actors import AuditSystem
 from minutebook.domain import bind
 from tests.contract.trail import Counted
 
-WORKERS, TASKS, EVENTS = 2, 8, 50
+WORKERS, TASKS, EVENTS = 2, 4, 50
 
 system: AuditSystem
 
@@ -80,7 +80,7 @@ def main(path: str, host: str, method: str) -> None:
             with context.Pool(WORKERS, open_own, (path,)) as pool:
                 pool.map(tell, range(TASKS), 1)
         case "pool, workers renewed":
-            with context.Pool(WORKERS, open_own, (path,), maxtasksperchild=2) as pool:
+            with context.Pool(WORKERS, open_own, (path,), maxtasksperchild=1) as pool:
                 pool.map(tell, range(TASKS), 1)
                 pool.close()
                 pool.join()

@@ -174,7 +174,7 @@ def test_the_parents_locks_hold_when_the_child_has_closed(tmp_path: Path) -> Non
             def work() -> None:
                 tell(system, "child", 1)
 
-            child = fork(work)  # its close waits for the turn, and ends in a journal
+            child = fork(work)  # it ends with its event in a journal, for its turn does not come
             assert exit_code(child) == 0
             for file in (owner, Path(f"{path}.lock")):
                 descriptor = os.open(file, os.O_RDWR)
