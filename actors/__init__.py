@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from minutebook.actors.health import Health
     from minutebook.actors.ledger.reader import LedgerReader
+    from minutebook.actors.signals import close_on_signals
     from minutebook.actors.system import AuditSystem
 
-__all__ = ["AuditSystem", "Health", "LedgerReader"]
+__all__ = ["AuditSystem", "Health", "LedgerReader", "close_on_signals"]
 
 _HOMES = {
     "AuditSystem": "minutebook.actors.system",
     "Health": "minutebook.actors.health",
     "LedgerReader": "minutebook.actors.ledger.reader",
+    "close_on_signals": "minutebook.actors.signals",
 }
 
 

@@ -7,6 +7,7 @@ change is one short transaction.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -50,8 +51,12 @@ class AppDatabase:
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path))
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("foreign_keys", True)
+        try:
+            _switch_to_wal(connection)
+            connection.pragma("foreign_keys", True)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _create_tables(self) -> None:
@@ -139,3 +144,18 @@ def _value(name: str, value: Any) -> datetime | Any:
     if name.endswith("_at") and value is not None:
         return from_microseconds(value)
     return value
+
+
+def _switch_to_wal(connection: apsw.Connection) -> None:
+    # When several processes switch a new file at once, SQLite answers "busy" to all but one at
+    # once, in spite of the timeout.
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return

@@ -98,6 +98,11 @@ class Inbox:
         self.closed = True
         self._why_closed = why
 
+    def is_held(self) -> bool:
+        """Tell whether the calling thread, which a signal has interrupted, holds the lock."""
+        # What threading.Condition asks of it, too.
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]
+
     def __len__(self) -> int:
         return self.size()
 

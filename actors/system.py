@@ -24,7 +24,7 @@ from minutebook.actors.opened import describe_process
 from minutebook.actors.starting import start
 from minutebook.actors.teller import Teller
 from minutebook.domain.encoding import Encoder
-from minutebook.domain.errors import AuditUnavailable, UncommittedEvents
+from minutebook.domain.errors import AuditClosed, AuditUnavailable, FlushTimeout, UncommittedEvents
 from minutebook.domain.event import complete_types
 from minutebook.domain.redaction import Redactor
 
@@ -228,6 +228,10 @@ class AuditSystem:
         journaled = 0 if self._journal is None else self._journal.backlog
         return self._vitals.snapshot(waiting=len(self._inbox) + journaled)
 
+    def is_telling(self) -> bool:
+        """Tell whether the calling thread is in the middle of a tell: for signal handlers."""
+        return self._inbox.is_held() or (self._journal is not None and self._journal.is_held())
+
     def close(self, timeout: float | None = None) -> None:
         """Accept nothing more, commit all that was accepted, and stop.
 
@@ -299,6 +303,11 @@ class AuditSystem:
     def close_at_exit(self) -> None:
         """Close when the interpreter ends; see `minutebook.actors.open_systems`."""
         self.close(timeout=self._settings.exit_timeout)
+
+    def flush_at_exit(self) -> None:
+        """Commit when the process ends and threads go on; see `minutebook.actors.open_systems`."""
+        with contextlib.suppress(FlushTimeout, AuditClosed):
+            self.flush(timeout=self._settings.exit_timeout)
 
     def leave_to_parent(self) -> None:
         """Refuse everything in a forked child; see `minutebook.actors.open_systems`."""

@@ -124,6 +124,13 @@ class AmbiguousEntry(LedgerError, LookupError):
     """More than one entry fits the beginning of an id that was asked for."""
 
 
+# -- ending -------------------------------------------------------------------
+
+
+class SignalsUnavailable(MinutebookError, RuntimeError):
+    """Signals cannot be handled here: not the main thread, or not this signal."""
+
+
 # -- settings and commands ----------------------------------------------------
 
 

@@ -305,6 +305,11 @@ class Journal:
         """How many events were told."""
         return self._state[2]
 
+    def is_held(self) -> bool:
+        """Tell whether the calling thread, which a signal has interrupted, holds the lock."""
+        # What threading.Condition asks of it, too.
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]
+
     def close(self, why: str) -> None:
         """Refuse further events; each one that was not refused is counted in `next_seq`."""
         with self._lock:
