@@ -5,46 +5,27 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pykka import ThreadingActor
 
+from minutebook.actors.committer import Committer, described
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Barrier, Batch, Told, resolve, uncommitted
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.opened import describe_process
 from minutebook.actors.reply import Reply
 from minutebook.domain.encoding import Encoder, with_producer
-from minutebook.domain.entry import Receipt, Record
-from minutebook.domain.errors import (
-    LedgerError,
-    MinutebookError,
-    ServiceFailure,
-    UncommittedEvents,
-)
+from minutebook.domain.entry import Receipt
+from minutebook.domain.errors import MinutebookError
 from minutebook.domain.event import AuditEvent
-from minutebook.domain.gap import substitute
 from minutebook.domain.trail_events import AuditGap, AuditSystemClosed
 
 if TYPE_CHECKING:
     from minutebook.actors.ledger.journal import Journal
 
 logger = logging.getLogger("minutebook.audit")
-
-RETRY_DELAY_S_MIN: Final = 0.02
-"""Wait before a failed batch is tried for the second time; it doubles from there."""
-
-RETRY_DELAY_S_MAX: Final = 2.0
-"""Longest wait between two tries."""
-
-DETAIL_CHARACTERS_MAX: Final = 2000
-"""Most of an exception's text that goes into an ``audit.gap``, which must always fit."""
-
-
-class _GivenUp(Exception):
-    """The system is closing and its time for reaching the ledger has run out."""
-
 
 class AuditActor(ThreadingActor):
     """Takes what is in the journal and in its inbox to the ledger, one transaction a batch.
@@ -84,6 +65,7 @@ class AuditActor(ThreadingActor):
         inbox.batch_max = batch_max
         inbox.journal = journal
         self._ledger = ledger
+        self._committer = Committer(ledger, encoder, vitals)
         self._encoder = encoder
         self._vitals = vitals
         self._source = source
@@ -119,7 +101,7 @@ class AuditActor(ThreadingActor):
             if isinstance(item, Told):
                 replies[len(bodies) - 1] = item.reply
         self._vitals.waiting = (*replies.values(), *barriers)
-        self._answer(replies, self._commit(bodies, journaled=len(taken)))
+        self._answer(replies, self._committer.commit(bodies, journaled=len(taken)))
         if journal is not None:
             self._release(journal)
         # What was lost in an earlier batch was told before this barrier, too.
@@ -131,7 +113,7 @@ class AuditActor(ThreadingActor):
     def _commit_journaled(self, journal: Journal, count: int) -> None:
         bodies, replies = journal.take(count)
         self._vitals.waiting = tuple(replies.values())
-        self._answer(replies, self._commit(bodies, journaled=len(bodies)))
+        self._answer(replies, self._committer.commit(bodies, journaled=len(bodies)))
         self._release(journal)
 
     def _release(self, journal: Journal) -> None:
@@ -161,7 +143,7 @@ class AuditActor(ThreadingActor):
                 last_seq=self._next_seq,
                 event_id=event.id,
                 event_type=type(event).type,
-                detail=_described(error),
+                detail=described(error),
             )
             return self._encoder.encode_head(gap)
 
@@ -173,7 +155,7 @@ class AuditActor(ThreadingActor):
             journal = self._journal
             while journal is not None and journal.has_untaken():
                 self._commit_journaled(journal, self._batch_max)
-            outcomes = self._append(self._last_words())
+            outcomes = self._committer.append(self._last_words())
             if not all(isinstance(outcome, Receipt) for outcome in outcomes):
                 logger.error("ledger %s: closed without its audit.closed entry", ledger)
             if journal is not None:
@@ -217,74 +199,3 @@ class AuditActor(ThreadingActor):
         ]
         self._next_seq += len(bodies)
         return bodies
-
-    def _commit(
-        self, bodies: list[bytes], *, journaled: int
-    ) -> Sequence[Receipt | MinutebookError]:
-        if not bodies:
-            return []
-        self._vitals.note_batch(len(bodies), journaled=journaled)
-        outcomes = self._append(bodies)
-        receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
-        lost = sum(isinstance(outcome, UncommittedEvents) for outcome in outcomes)
-        self._vitals.note_outcomes(
-            receipts, rejected=len(outcomes) - len(receipts) - lost, lost=lost
-        )
-        return outcomes
-
-    def _append(
-        self, bodies: list[bytes], *, tries: int = 2
-    ) -> Sequence[Receipt | MinutebookError]:
-        try:
-            return self._with_retries(lambda: self._ledger.append(bodies))
-        except _GivenUp:
-            return [uncommitted(self._vitals.ledger, 1) for _ in bodies]
-        # BaseException: a panic in one of the libraries written in Rust is none of Exception,
-        # and pykka would answer it by stopping every actor of the process.
-        except BaseException as error:
-            if len(bodies) > 1:
-                return [outcome for body in bodies for outcome in self._append([body])]
-            if tries > 1:
-                # It may be in the ledger all the same, and then gets its receipt.
-                return self._append(bodies, tries=tries - 1)
-            logger.exception("ledger %s: an event could not be stored", self._vitals.ledger)
-            return [self._stand_in(bodies[0], error)]
-
-    def _stand_in(self, body: bytes, error: BaseException) -> MinutebookError:
-        detail = _described(error)
-        try:
-            gap = substitute(Record.of(body), self._encoder, cause="unstorable", detail=detail)
-            self._with_retries(lambda: self._ledger.append([gap.body]))
-        except _GivenUp:
-            return uncommitted(self._vitals.ledger, 1)
-        except BaseException:
-            logger.exception("ledger %s: not even a gap could be stored", self._vitals.ledger)
-            return uncommitted(self._vitals.ledger, 1)
-        return ServiceFailure(
-            f"the ledger could not store the event ({detail}); an audit.gap stands in its"
-            " place: look at the log of minutebook.audit."
-        )
-
-    def _with_retries(
-        self, append: Callable[[], Sequence[Receipt | MinutebookError]]
-    ) -> Sequence[Receipt | MinutebookError]:
-        delay_s = RETRY_DELAY_S_MIN
-        # Once given up, no further try: a busy file would take its whole timeout each time.
-        while not self._vitals.give_up.is_set():
-            try:
-                outcomes = append()
-            except LedgerError as error:
-                self._vitals.note_trouble(error)
-                self._vitals.give_up.wait(delay_s)
-                delay_s = min(delay_s * 2, RETRY_DELAY_S_MAX)
-            else:
-                self._vitals.note_recovery()
-                return outcomes
-        raise _GivenUp
-
-
-def _described(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"[:DETAIL_CHARACTERS_MAX]
-    except Exception:  # noqa: BLE001 - its text is broken, the event still needs its gap
-        return type(error).__name__
