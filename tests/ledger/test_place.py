@@ -1,4 +1,4 @@
-"""Files that are removed or replaced underneath: said, mended where possible, nothing begun anew."""
+"""Files that are removed or replaced underneath: said, mended where possible, none begun anew."""
 
 import shutil
 from collections.abc import Callable

@@ -80,7 +80,7 @@ def test_writers_and_busy_readers_of_several_processes_keep_it_short(
     assert len(entries) == 3 * count
 
 
-@pytest.mark.parametrize("then", ["idle", "telling"])
+@pytest.mark.parametrize("then", ["idle", pytest.param("telling", marks=pytest.mark.slow)])
 def test_a_foreign_transaction_makes_it_grow_is_reported_and_then_it_shrinks(
     tmp_path: Path, then: str, caplog: pytest.LogCaptureFixture
 ) -> None:
