@@ -20,7 +20,12 @@ if __name__ == "__main__":
         connection.close()
     else:
         ended = threading.Event()
-        threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+
+        def wait_for_end() -> None:
+            sys.stdin.read()
+            ended.set()
+
+        threading.Thread(target=wait_for_end, daemon=True).start()
         print("reading", flush=True)
         with LedgerReader(path) as reader:
             while not ended.is_set():
