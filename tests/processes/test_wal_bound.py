@@ -58,7 +58,7 @@ def test_an_iteration_that_pauses_does_not_make_it_grow(tmp_path: Path, encoder:
 
 
 @pytest.mark.parametrize(
-    "count", [600, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+    "count", [1500, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
 )
 def test_writers_and_busy_readers_of_several_processes_keep_it_short(
     tmp_path: Path, encoder: Encoder, count: int
