@@ -50,6 +50,9 @@ class Health(BaseModel):
     """Since when the ledger has not taken a batch; UTC."""
     retries: int
     """How often the present batch has been tried again."""
+    wal_bytes: int
+    """Size of SQLite's write-ahead log, as seen within the last second. Far over 16 MiB,
+    somebody keeps a transaction open on the ledger."""
 
 
 class Vitals:
@@ -81,6 +84,8 @@ class Vitals:
         self.rejected = 0
         self.retries = 0
         self.last_receipt: Receipt | None = None
+        self.wal_bytes = 0
+        self._astray: str | None = None
         self._trouble: LedgerError | None = None
         self._degraded_since: datetime | None = None
         self._busy_since: float | None = None
@@ -105,7 +110,7 @@ class Vitals:
     @property
     def degraded(self) -> bool:
         """Whether the ledger does not take batches at the moment."""
-        return self._trouble is not None
+        return self._trouble is not None or self._astray is not None
 
     def note_trouble(self, error: LedgerError) -> None:
         """The ledger did not take the batch, which is kept."""
@@ -115,13 +120,23 @@ class Vitals:
             logger.error("audit trail degraded, events are kept and retried: %s", error)
         self._trouble = error
 
+    def note_files(self, astray: str | None) -> None:
+        """The files were looked at: ``None``, or what is wrong with them."""
+        if astray is not None and not self.degraded:
+            self._degraded_since = datetime.now(UTC)
+            logger.error("audit trail degraded: %s", astray)
+        elif astray is None and self._astray is not None:
+            logger.warning("ledger %s: its files are in place again", self.ledger)
+            self._degraded_since = self._degraded_since if self._trouble else None
+        self._astray = astray
+
     def note_recovery(self) -> None:
         """The ledger takes batches (again)."""
         if self._trouble is None:
             return
         logger.warning("ledger %s: reached again after %d tries", self.ledger, self.retries)
         self._trouble = None
-        self._degraded_since = None
+        self._degraded_since = self._degraded_since if self._astray else None
         self.retries = 0
 
     def snapshot(self, waiting: int) -> Health:
@@ -144,12 +159,15 @@ class Vitals:
             last_commit_at=None if receipt is None else receipt.recorded_time,
             degraded_since=self._degraded_since,
             retries=self.retries,
+            wal_bytes=self.wal_bytes,
         )
 
     def _status(self) -> tuple[HealthStatus, str | None]:
         trouble, busy_since = self._trouble, self._busy_since
         if trouble is not None:
             return "degraded", str(trouble)
+        if self._astray is not None and not self.stopped:
+            return "degraded", self._astray
         waited_s = 0.0 if busy_since is None else time.monotonic() - busy_since
         if waited_s > STUCK_S:
             return "degraded", (

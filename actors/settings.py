@@ -47,6 +47,8 @@ class Settings(BaseModel):
     """Seconds that leaving the ``with`` block waits for the last commits."""
     exit_timeout: float = Field(default=5.0, ge=0, le=3600)
     """Seconds that the end of the interpreter waits for a system that nobody closed."""
+    allow_network_file_system: bool = False
+    """Whether a ledger may be on NFS, SMB and the like, used by one machine only."""
     config_path: Path | None = None
     """The TOML file of `system.config`; ``<ledger>.config.toml`` when not given."""
     sandbox_directory: Path | None = None
@@ -68,6 +70,7 @@ class SettingsGiven(TypedDict, total=False):
     busy_timeout: float
     close_timeout: float
     exit_timeout: float
+    allow_network_file_system: bool
     config_path: str | os.PathLike[str] | None
     sandbox_directory: str | os.PathLike[str] | None
 

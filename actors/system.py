@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from minutebook.actors.services import Services
     from minutebook.actors.session import Sessions
     from minutebook.actors.settings import Settings, SettingsGiven
+    from minutebook.actors.watch import Watch
 
 # How long a thread that has been told to give up may take to count what is left.
 _GIVING_UP_S = 2.0
@@ -86,6 +87,7 @@ class AuditSystem:
         """This system's id in the ledger."""
         self._journal = journal
         self._recoverer: Recoverer | None = None
+        self._watch: Watch | None = None
         self._settings = settings
         self._ledger = ledger
         # Reentrant: a signal handler may close while its thread is closing.
@@ -137,6 +139,7 @@ class AuditSystem:
         from minutebook.actors.ledger.recovery import recover
         from minutebook.actors.recoverer import Recoverer, describe
         from minutebook.actors.settings import load_settings
+        from minutebook.actors.watch import Watch
 
         chosen = load_settings(settings)
         complete_types()
@@ -144,7 +147,16 @@ class AuditSystem:
         # The key is asked for with the first secret, when the ledger is open.
         redactor = Redactor(lambda: load_or_create_key(_side_file(opened[0].path, ".app.key")))
         encoder = Encoder(redactor, service=chosen.service, bytes_max=chosen.event_bytes_max)
-        ledger = SqliteLedger(path, encoder, busy_timeout_s=chosen.busy_timeout)
+
+        def open_ledger(at: str | os.PathLike[str]) -> SqliteLedger:
+            return SqliteLedger(
+                at,
+                encoder,
+                busy_timeout_s=chosen.busy_timeout,
+                allow_network_file_system=chosen.allow_network_file_system,
+            )
+
+        ledger = open_ledger(path)
         opened.append(ledger)
         source = f"{chosen.service}/audit"
         journals = _side_file(ledger.path, ".journal.d")
@@ -171,12 +183,16 @@ class AuditSystem:
             system._start_services(redactor)
             system._recoverer = Recoverer(
                 journals,
-                lambda: SqliteLedger(ledger.path, encoder, busy_timeout_s=chosen.busy_timeout),
+                lambda: open_ledger(ledger.path),
                 encoder,
                 system.audit.tell,
                 source=source,
             )
             system._recoverer.start()
+            system._watch = Watch(
+                ledger, lambda: open_ledger(ledger.path), journal.in_place, system._vitals
+            )
+            system._watch.start()
         except BaseException:
             system.close()
             raise
@@ -251,6 +267,8 @@ class AuditSystem:
                 return
             if self._recoverer is not None:
                 self._recoverer.stop()
+            if self._watch is not None:
+                self._watch.stop()
             # They tell what they end: the trail comes last.
             if self._services is not None:
                 self._services.stop(lambda: _left(deadline))

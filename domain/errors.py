@@ -76,6 +76,14 @@ class LedgerCorrupt(LedgerError):
     """SQLite reports that the ledger file is damaged; it was left untouched."""
 
 
+class NetworkFileSystem(LedgerPathError):
+    """The path is on a network file system, where SQLite's write-ahead log does not work."""
+
+
+class LedgerAstray(LedgerError):
+    """The file at the path is missing, or is not the ledger that its side files belong to."""
+
+
 class LedgerReadOnly(LedgerError):
     """The ledger file or its directory may not be written."""
 

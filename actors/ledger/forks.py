@@ -121,6 +121,26 @@ class GuardedConnection:
                 self._connection = self._connect()
             yield self._connection
 
+    @contextlib.contextmanager
+    def use_at_once(self) -> Iterator[apsw.Connection | None]:
+        """Keep it for the block; ``None`` when it is in use, or not open at the moment."""
+        if not self._lock.acquire(blocking=False):
+            yield None
+            return
+        try:
+            yield self._connection
+        finally:
+            self._lock.release()
+
+    def renew(self) -> apsw.Connection:
+        """Close it, and open it again; within `use`."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+            self._connection = self._connect()
+            return self._connection
+
     def close(self) -> None:
         """Close it for good; harmless when it is closed."""
         with self._lock:

@@ -338,6 +338,10 @@ class Journal:
         replies, self._replies = self._replies, {}
         return [reply for reply, _ in replies.values()]
 
+    def in_place(self) -> bool:
+        """Tell whether who recovers would find it, were this process to die now."""
+        return self._owner.in_place()
+
     def leave(self, why: str) -> None:
         """Refuse everything and let go of the owner's lock: in a forked child."""
         self._lock = threading.RLock()

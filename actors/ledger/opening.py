@@ -88,7 +88,9 @@ def _inspect_unless_blank(path: Path) -> Callable[[apsw.Connection], None]:
     return inspect
 
 
-def open_for_writing(path: Path, *, busy_timeout_s: float, created_at: int) -> apsw.Connection:
+def open_for_writing(
+    path: Path, *, busy_timeout_s: float, created_at: int, make: bool = True
+) -> apsw.Connection:
     """Open the file, make the tables when it is new, and insist on the settings.
 
     The caller holds the ledger's `Turns`.
@@ -96,12 +98,14 @@ def open_for_writing(path: Path, *, busy_timeout_s: float, created_at: int) -> a
     Args:
         busy_timeout_s: how long a statement waits for SQLite's write lock.
         created_at: the time for a new file, microseconds since the epoch.
+        make: whether to make a file that is missing.
 
     Raises:
         LedgerError: of the kind that fits.
     """
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if make else 0)
     try:
-        connection = apsw.Connection(str(path))
+        connection = apsw.Connection(str(path), flags=flags)
         try:
             connection.set_busy_timeout(round(busy_timeout_s * 1000))
             _insist(connection, path, "journal_mode", "wal")
@@ -127,6 +131,11 @@ def _insist(connection: apsw.Connection, path: Path, name: str, value: str | int
             " put it on a local file system that supports shared memory."
         )
         raise LedgerError(msg)
+
+
+def is_missing(path: Path) -> bool:
+    """Tell whether there is no ledger yet: no file, or an empty one."""
+    return not path.exists() or path.stat().st_size == 0
 
 
 def _create_tables(connection: apsw.Connection, created_at: int) -> None:

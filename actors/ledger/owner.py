@@ -39,6 +39,16 @@ class Owner:
         if descriptor is not None:
             os.close(descriptor)
 
+    def in_place(self) -> bool:
+        """Tell whether the file is where others look for it; true when it was let go of."""
+        descriptor = self._descriptor
+        if descriptor is None:
+            return True
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
     def remove(self) -> None:
         """Delete the file: there is nothing left to own."""
         self._path.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ DETAIL_CHARACTERS_MAX: Final = 2000
 LOCK_NAME: Final = "recovery.lock"
 """Held by whoever recovers: who opens then waits until all of it is committed."""
 
-_PRODUCER: Final = re.compile("[0-9a-f]{32}")
+_OWNER: Final = re.compile(f"[0-9a-f]{{32}}{re.escape(OWNER_SUFFIX)}")
 
 DAMAGED_SUFFIX: Final = ".damaged"
 """Behind the name of a segment that is kept aside because a part of it cannot be read."""
@@ -94,11 +94,7 @@ def recover(directory: Path, ledger: Ledger, encoder: Encoder) -> list[Recovered
             except OSError as error:
                 unreadable = error
     if unreadable is not None:
-        msg = (
-            f"journal {directory}: {unreadable}; make it readable, or move it away: it may hold"
-            " events that are not in the ledger."
-        )
-        raise JournalError(msg) from unreadable
+        raise _unreadable(directory, unreadable) from unreadable
     return [result for result in results if result.found or result.damage]
 
 
@@ -112,9 +108,25 @@ def has_orphans(directory: Path) -> bool:
     return False
 
 
+def _unreadable(directory: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"journal {directory}: {error}; make it readable, or move it away: it may hold events"
+        " that are not in the ledger."
+    )
+
+
 def _owners(directory: Path) -> list[Path]:
-    owners = sorted(directory.glob(f"*{OWNER_SUFFIX}"))
-    return [owner for owner in owners if _PRODUCER.fullmatch(owner.stem)]
+    try:
+        owners = _matching(directory, _OWNER)
+    except OSError as error:
+        raise _unreadable(directory, error) from error
+    return owners
+
+
+def _matching(directory: Path, pattern: re.Pattern[str]) -> list[Path]:
+    # Not Path.glob, which takes a directory that cannot be read for an empty one, and what is
+    # in an empty one is taken for recovered.
+    return sorted(path for path in directory.iterdir() if pattern.fullmatch(path.name))
 
 
 @contextlib.contextmanager
@@ -135,6 +147,9 @@ def _alone(directory: Path, *, wait: bool) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
+        except OSError as error:
+            msg = f"journal {directory}: {error.strerror}; put it on a file system that can lock."
+            raise JournalError(msg) from error
         yield True
     finally:
         _held.discard(descriptor)
@@ -164,7 +179,7 @@ def _adopted(owner: Path) -> Iterator[bool]:
 
 def _recover_one(directory: Path, producer: str, ledger: Ledger, encoder: Encoder) -> Recovered:
     result = Recovered(producer)
-    segments = sorted(directory.glob(f"{producer}-{'[0-9]' * 16}{SEGMENT_SUFFIX}"))
+    segments = _matching(directory, re.compile(rf"{producer}-\d{{16}}{re.escape(SEGMENT_SUFFIX)}"))
     for path, following in itertools.zip_longest(segments, segments[1:]):
         found = scan(path.read_bytes(), producer, _first_seq(path))
         goes_on_at = None if following is None else _first_seq(following)
@@ -181,7 +196,7 @@ def _recover_one(directory: Path, producer: str, ledger: Ledger, encoder: Encode
         if damage:
             result.damage += damage
             result.kept.append(_keep_aside(path))
-    for path in directory.glob(f"{producer}[-.]*"):
+    for path in _matching(directory, re.compile(f"{producer}[-.].*")):
         if not path.name.endswith((OWNER_SUFFIX, DAMAGED_SUFFIX)):
             path.unlink(missing_ok=True)
     return result

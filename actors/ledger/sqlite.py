@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -14,19 +16,30 @@ import orjson
 
 from minutebook.actors.ledger.clock import now_microseconds
 from minutebook.actors.ledger.duplicates import Known, settle
+from minutebook.actors.ledger.file_system import check_file_system
 from minutebook.actors.ledger.forks import GuardedConnection
 from minutebook.actors.ledger.opening import (
     check_is_ledger,
     check_writable,
+    is_missing,
     open_for_writing,
     resolve_ledger_path,
 )
+from minutebook.actors.ledger.place import Place, check_belongs, noted_id
 from minutebook.actors.ledger.sqlite_errors import translated
 from minutebook.actors.ledger.transactions import transaction
 from minutebook.actors.ledger.turns import Turns
+from minutebook.actors.ledger.wal import WriteAheadLog, cut
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import COLUMNS, Entry, Receipt, Record
-from minutebook.domain.errors import DuplicateEvent, LedgerInputOutput, LedgerUnavailable
+from minutebook.domain.errors import (
+    DuplicateEvent,
+    LedgerAstray,
+    LedgerError,
+    LedgerUnavailable,
+)
+
+logger = logging.getLogger("minutebook.audit")
 
 BUSY_TIMEOUT_S: Final = 5.0
 """Default wait for SQLite's own write lock, behind the fair lock."""
@@ -45,6 +58,7 @@ class SqliteLedger:
         encoder: writes the ``audit.gap`` that takes the place of a duplicate.
         clock: microseconds since the epoch, for ``recorded_at``.
         busy_timeout_s: how long to wait for a foreign connection's write lock.
+        allow_network_file_system: do not refuse one; see `minutebook.actors.ledger.file_system`.
 
     Raises:
         LedgerError: of the kind that fits; an existing file was left untouched.
@@ -57,26 +71,43 @@ class SqliteLedger:
         *,
         clock: Callable[[], int] = now_microseconds,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
+        allow_network_file_system: bool = False,
     ) -> None:
         self.path: Path = resolve_ledger_path(path)
         self._encoder = encoder
         self._clock = clock
+        self._busy_timeout_s = busy_timeout_s
+        self._place = Place(self.path)
+        self._log = WriteAheadLog(busy_timeout_s)
+        self._last: Receipt | None = None
         check_writable(self.path)
-        if self.path.exists() and self.path.stat().st_size > 0:
+        if not allow_network_file_system:
+            check_file_system(self.path)
+        if not is_missing(self.path):
             check_is_ledger(self.path)
-        self._turns = Turns(self.path.with_name(self.path.name + ".lock"))
+        self._turns = self._new_turns()
+        self._guarded: GuardedConnection
         self._connection: apsw.Connection
         try:
             with self._turns:
-                self._guarded = GuardedConnection(
-                    self.path,
-                    lambda: open_for_writing(
-                        self.path, busy_timeout_s=busy_timeout_s, created_at=clock()
-                    ),
-                )
-                self._opened_file = self._file_at_path()
+                self._open()
         except BaseException:
             self._turns.close()
+            raise
+
+    def _open(self) -> None:
+        noted = noted_id(self._turns.read())
+        if is_missing(self.path):
+            check_belongs(self.path, noted, None)
+        self._guarded = GuardedConnection(self.path, self._connect)
+        try:
+            with self._guarded.use() as self._connection:
+                ledger_id = self._ledger_id()
+            check_belongs(self.path, noted, ledger_id)
+            if noted is None:
+                self._turns.write(ledger_id.encode("ascii"))
+        except BaseException:
+            self._guarded.close()
             raise
 
     def append(self, bodies: Sequence[bytes]) -> list[Receipt | DuplicateEvent]:
@@ -84,13 +115,13 @@ class SqliteLedger:
         records = [Record.of(body) for body in bodies]
         try:
             # The turn first: who waits for it keeps no fork waiting.
-            with self._turns:
-                self._check_in_place()
-                with self._guarded.use() as self._connection:
-                    try:
-                        return self._append_new(records)
-                    except apsw.ConstraintError:
-                        return self._append_settled(records)
+            with self._turns, self._in_place():
+                try:
+                    outcomes = self._append_new(records)
+                except apsw.ConstraintError:
+                    outcomes = self._append_settled(records)
+                self._log.shorten(self._connection)
+                return outcomes
         except apsw.Error as error:
             raise translated(error, self.path) from error
         except MemoryError as error:
@@ -100,10 +131,47 @@ class SqliteLedger:
     def next_index(self) -> int:
         """Return how many entries there are; see `minutebook.actors.ledger.port.Ledger`."""
         try:
-            with self._turns, self._guarded.use() as self._connection:
+            with self._turns, self._in_place():
                 return self._next_index()
         except apsw.Error as error:
             raise translated(error, self.path) from error
+
+    def shorten_log(self) -> None:
+        """Move all of the write-ahead log into the ledger, and cut it to nothing.
+
+        Raises:
+            LedgerBusy: somebody reads it.
+            LedgerError: of another kind that fits.
+        """
+        try:
+            with self._turns, self._in_place():
+                cut(self._connection, round(self._busy_timeout_s * 1000))
+        except apsw.Error as error:
+            raise translated(error, self.path) from error
+
+    def look(self) -> str | None:
+        """Say what is wrong with the files at the path, and mend what can be; any thread.
+
+        Waits for nobody: what is in use at the moment is looked at by who uses it.
+        """
+        try:
+            self._place.check_ledger()
+            with self._guarded.use_at_once() as connection:
+                if connection is None or self._place.has_log():
+                    return None
+                # Another holder of the lock than the appending thread.
+                turns = self._new_turns()
+                try:
+                    if turns.taken_at_once():
+                        self._connection = connection
+                        self._renew_log()
+                finally:
+                    turns.close()
+        except (LedgerError, OSError) as error:
+            return str(error)
+        except apsw.Error as error:
+            return str(translated(error, self.path))
+        return None
 
     def close(self) -> None:
         """Close the file; the last one to close it also empties its write-ahead log."""
@@ -119,36 +187,71 @@ class SqliteLedger:
         """Let go of the lock; see `minutebook.actors.ledger.port.Ledger.leave`."""
         self._turns.close()
 
-    def _check_in_place(self) -> None:
-        # SQLite would go on writing to a deleted file, which nobody could ever read.
-        if self._file_at_path() != self._opened_file:
-            msg = (
-                f"ledger {self.path}: the file was moved or deleted while it was open; put it"
-                " back, or restart to begin a new one."
-            )
-            raise LedgerInputOutput(msg)
+    def _new_turns(self) -> Turns:
+        return Turns(self.path.with_name(self.path.name + ".lock"))
 
-    def _file_at_path(self) -> tuple[int, int] | None:
+    def _connect(self) -> apsw.Connection:
+        """Open the file; within a turn, and again after each fork."""
+        connection = open_for_writing(
+            self.path,
+            busy_timeout_s=self._busy_timeout_s,
+            created_at=self._clock(),
+            make=not self._place.is_noted,
+        )
         try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
+            self._place.note()
+            self._log.attach(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Have the connection for a block, on the files that are at the path; in a turn."""
+        self._place.check_ledger()
+        with self._guarded.use() as self._connection:
+            if not self._place.has_log():
+                self._renew_log()
+            yield
+
+    def _renew_log(self) -> None:
+        """Go on with a new write-ahead log, when SQLite's files were removed underneath.
+
+        What is committed is in the one that is still open: it is moved into the ledger, unless
+        somebody has begun another one since, in which case it was done before, or is too late.
+        """
+        if self._place.lost_log():
+            logger.error(
+                "ledger %s: its files -wal or -shm were removed while it was open; what is in"
+                " them is moved into the ledger, and they are begun anew",
+                self.path,
+            )
+            cut(self._connection, round(self._busy_timeout_s * 1000))
+        else:
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self._connection = self._guarded.renew()
 
     def _append_new(self, records: Sequence[Record]) -> list[Receipt | DuplicateEvent]:
         with transaction(self._connection):
             entries = self._insert(records)
-        return [_receipt(entry) for entry in entries]
+        return list(self._receipts(entries))
 
     def _append_settled(self, records: Sequence[Record]) -> list[Receipt | DuplicateEvent]:
         with transaction(self._connection):
             settled = settle(records, self._known, self._encoder)
             entries = self._insert(settled.new)
-        return settled.outcomes([_receipt(entry) for entry in entries])
+        return settled.outcomes(self._receipts(entries))
+
+    def _receipts(self, entries: Sequence[Entry]) -> list[Receipt]:
+        receipts = [_receipt(entry) for entry in entries]
+        self._last = receipts[-1] if receipts else self._last
+        return receipts
 
     def _insert(self, records: Sequence[Record]) -> list[Entry]:
         execute = self._connection.execute
         first = self._next_index()
+        self._check_still_there(first)
         recorded_at = self._clock()
         entries = [record.row(index, recorded_at) for index, record in enumerate(records, first)]
         start = 0
@@ -159,6 +262,18 @@ class SqliteLedger:
             execute(_insert_statement(size), tuple(chain.from_iterable(rows)))
             start += size
         return entries
+
+    def _check_still_there(self, next_index: int) -> None:
+        if self._last is not None and next_index <= self._last.log_index:
+            msg = (
+                f"ledger {self.path}: it had entry {self._last.log_index}, and has only"
+                f" {next_index} entries now; the file was overwritten by an older copy, or lost its"
+                " write-ahead log: put the newer one back."
+            )
+            raise LedgerAstray(msg)
+
+    def _ledger_id(self) -> str:
+        return str(self._connection.execute("SELECT ledger_id FROM ledger").get)
 
     def _next_index(self) -> int:
         found = self._connection.execute("SELECT coalesce(max(log_index), -1) + 1 FROM entries")

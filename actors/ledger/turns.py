@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from minutebook.domain.errors import LedgerInputOutput
 
@@ -18,6 +19,9 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+
+_NOTE_BYTES_MAX: Final = 256
 
 
 class Turns:
@@ -34,18 +38,12 @@ class Turns:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._descriptor: int | None = None
-        try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise self._refused(error) from error
+        self._closed = False
+        self._descriptor: int | None = self._opened()
 
     def __enter__(self) -> None:
-        if fcntl is not None and self._descriptor is not None:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            except OSError as error:
-                raise self._refused(error) from error
+        if not self._closed:
+            self._lock(wait=True)
 
     def __exit__(
         self,
@@ -54,16 +52,73 @@ class Turns:
         traceback: TracebackType | None,
     ) -> None:
         if fcntl is not None and self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            except OSError:
+                # Closing lets go of it, too; who kept it would keep out everybody else.
+                self._let_go()
+
+    def taken_at_once(self) -> bool:
+        """Take the turn if nobody else has it; leave it by `__exit__`."""
+        return not self._closed and self._lock(wait=False)
+
+    def read(self) -> bytes:
+        """Return what was left by `write`; only in a turn.
+
+        Raises:
+            LedgerInputOutput: the operating system refuses.
+        """
+        if self._descriptor is None:
+            return b""
+        try:
+            return os.pread(self._descriptor, _NOTE_BYTES_MAX, 0)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def write(self, note: bytes) -> None:
+        """Leave a note in the lock file, for whoever has the next turn; only in a turn.
+
+        Raises:
+            LedgerInputOutput: the operating system refuses.
+        """
+        if self._descriptor is None:
+            return
+        try:
+            os.pwrite(self._descriptor, note, 0)
+        except OSError as error:
+            raise self._refused(error) from error
 
     def close(self) -> None:
         """Close the lock file; harmless when it was closed before."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._closed = True
+        self._let_go()
+
+    def _opened(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _lock(self, *, wait: bool) -> bool:
+        if self._descriptor is None:
+            self._descriptor = self._opened()
+        if fcntl is None:
+            return True
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise self._refused(error) from error
+        return True
+
+    def _let_go(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def _refused(self, error: OSError) -> LedgerInputOutput:
         return LedgerInputOutput(
             f"lock file {self._path}: {error.strerror}; make it a file that can be written, on a"
-            " file system that can lock."
+            " file system that has room and can lock."
         )

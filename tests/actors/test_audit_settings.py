@@ -31,6 +31,7 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("busy_timeout", "0.25", 0.25),
     ("close_timeout", "9", 9.0),
     ("exit_timeout", "0", 0.0),
+    ("allow_network_file_system", "true", True),
     ("config_path", "/etc/shop.toml", Path("/etc/shop.toml")),
     ("sandbox_directory", "boxes", Path("boxes")),
 ]
