@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("minutebook.audit")
 
+
 class AuditActor(ThreadingActor):
     """Takes what is in the journal and in its inbox to the ledger, one transaction a batch.
 

@@ -52,9 +52,7 @@ class Committer:
         self._encoder = encoder
         self._vitals = vitals
 
-    def commit(
-        self, bodies: list[bytes], *, journaled: int
-    ) -> Sequence[Receipt | MinutebookError]:
+    def commit(self, bodies: list[bytes], *, journaled: int) -> Sequence[Receipt | MinutebookError]:
         """Commit a batch, and note how that ended.
 
         Args:
@@ -75,9 +73,7 @@ class Committer:
         )
         return outcomes
 
-    def append(
-        self, bodies: list[bytes], *, tries: int = 2
-    ) -> Sequence[Receipt | MinutebookError]:
+    def append(self, bodies: list[bytes], *, tries: int = 2) -> Sequence[Receipt | MinutebookError]:
         """Commit a batch; as `commit`, and notes nothing but trouble."""
         try:
             return self._with_retries(lambda: self._ledger.append(bodies))

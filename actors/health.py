@@ -107,6 +107,10 @@ class Vitals:
         self.journaled_in_hand = 0
         self._busy_since = None
 
+    def note_busy(self, busy_s: float | None) -> None:
+        """A writer in another process has been at a batch for so many seconds, or at none."""
+        self._busy_since = None if busy_s is None else time.monotonic() - busy_s
+
     @property
     def degraded(self) -> bool:
         """Whether the ledger does not take batches at the moment."""

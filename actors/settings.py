@@ -37,6 +37,9 @@ class Settings(BaseModel):
     """Most bytes of journal that are not committed."""
     fail_closed: bool = False
     """Whether the services refuse to do anything while the ledger cannot be written."""
+    writer: Literal["thread", "process"] = "thread"
+    """Who commits: a thread of this process, or a process of its own, for hosts whose own threads
+    are busy."""
     batch_max: int = Field(default=512, ge=1, le=10_000)
     """Most events of one transaction."""
     event_bytes_max: int = Field(default=PAYLOAD_BYTES_MAX, ge=65_536, le=16 * 1024 * 1024)
@@ -65,6 +68,7 @@ class SettingsGiven(TypedDict, total=False):
     backlog_max: int
     backlog_bytes_max: int
     fail_closed: bool
+    writer: Literal["thread", "process"]
     batch_max: int
     event_bytes_max: int
     busy_timeout: float

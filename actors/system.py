@@ -21,6 +21,7 @@ from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.open_systems import forget, remember
 from minutebook.actors.opened import describe_process
+from minutebook.actors.reply import Reply
 from minutebook.actors.starting import start
 from minutebook.actors.teller import Teller
 from minutebook.domain.encoding import Encoder
@@ -95,15 +96,32 @@ class AuditSystem:
         self._closed = False
         self._services: Services | None = None
         self._vitals = Vitals(str(path), self.producer)
-        self._audit_ref = start(
-            AuditActor,
-            ledger,
-            encoder,
-            self._vitals,
-            source=f"{settings.service}/audit",
-            batch_max=settings.batch_max,
-            journal=journal,
-        )
+        self._writer_started: Reply[None] = Reply()
+        source = f"{settings.service}/audit"
+        if settings.writer == "process" and journal is not None:
+            from minutebook.actors.relay import RelayActor
+
+            self._audit_ref = start(
+                RelayActor,
+                ledger,
+                encoder,
+                self._vitals,
+                source=source,
+                journal=journal,
+                describe=self._describe_to_writer,
+                started=self._writer_started,
+            )
+        else:
+            self._writer_started.set(None)
+            self._audit_ref = start(
+                AuditActor,
+                ledger,
+                encoder,
+                self._vitals,
+                source=source,
+                batch_max=settings.batch_max,
+                journal=journal,
+            )
         inbox = self._audit_ref.actor_inbox
         assert isinstance(inbox, AuditInbox)
         self._inbox = inbox
@@ -175,6 +193,13 @@ class AuditSystem:
             ledger.close()
             raise
         system = cls(ledger.path, chosen, ledger, encoder, journal)
+        try:
+            system._writer_started.get()
+        except AuditUnavailable:
+            system._vitals.give_up.set()
+            with contextlib.suppress(UncommittedEvents):
+                system.close()
+            raise
         # First of all: a service may tell what it finds while it starts.
         system.audit.tell(describe_process(source), "journaled")
         for result in recovered:
@@ -218,6 +243,21 @@ class AuditSystem:
         self.plans = services.plans
         self.apply = services.apply
         self.sandboxes = services.sandboxes
+
+    def _describe_to_writer(self) -> dict[str, Any]:
+        """Return what a writer in a process of its own is to know."""
+        chosen = self._settings
+        return {
+            "ledger": str(self.path),
+            "journals": str(_side_file(self.path, ".journal.d")),
+            "key_path": str(_side_file(self.path, ".app.key")),
+            "producer": self.producer,
+            "service": chosen.service,
+            "batch_max": chosen.batch_max,
+            "busy_timeout_s": chosen.busy_timeout,
+            "event_bytes_max": chosen.event_bytes_max,
+            "allow_network_file_system": chosen.allow_network_file_system,
+        }
 
     def _refuse_unrecorded(self) -> None:
         if self._settings.fail_closed and self._vitals.degraded:

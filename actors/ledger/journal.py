@@ -24,7 +24,13 @@ from zlib_ng.zlib_ng import crc32
 from minutebook.actors.ledger.chain import Chain
 from minutebook.actors.ledger.gil import HAS_GIL
 from minutebook.actors.ledger.owner import OWNER_SUFFIX, Owner
-from minutebook.actors.ledger.segments import END, LOW_HALF, RECORD_HEADER, RECORDS_FROM
+from minutebook.actors.ledger.segments import (
+    END,
+    LOW_HALF,
+    RECORD_HEADER,
+    RECORDS_FROM,
+    Segment,
+)
 from minutebook.actors.ledger.taking import Cursor
 from minutebook.domain.encoding import finish
 from minutebook.domain.errors import AuditBacklogFull, AuditClosed, JournalError
@@ -187,15 +193,32 @@ class Journal:
         )
         raise AuditBacklogFull(msg)
 
-    def _write(self, draft: bytes, crc: int, asked: _Asked | None) -> bool:
+    def append_own(self, head: bytes, seq: int) -> bool:
+        """Record an event of who takes, who may do so when the journal is closed, too.
+
+        Returns:
+            Whether it got that number; false also when there is no room, and nothing was taken.
+
+        Raises:
+            JournalError: as `append`.
+        """
+        with self._lock:
+            return self._write(head, crc32(head), None, own_seq=seq)
+
+    def _write(
+        self, draft: bytes, crc: int, asked: _Asked | None, *, own_seq: int | None = None
+    ) -> bool:
         """Write a record; ``False`` when there is no room for it. The lock is held."""
         size, replies = len(draft), self._replies
         while True:
             state = self._state
             mapped, position, seq = state
-            if self._closed is not None:
+            if own_seq is not None:
+                if seq != own_seq:
+                    return False
+            elif self._closed is not None:
                 raise AuditClosed(self._closed)
-            if seq >= self._full_at:
+            elif seq >= self._full_at:
                 return False
             end = position + _HEADER_SIZE + size
             if end > self._segment_limit:
@@ -374,9 +397,27 @@ class Journal:
         """Forget what was taken: it is committed. Its segments are used again."""
         # Off a segment that may be freed now.
         self._cursor.advance()
+        self._release(self._cursor.segment)
+
+    def release_to(self, seq: int) -> list[tuple[int, Any, bytes]]:
+        """Forget what another process took and committed: all before a number.
+
+        Returns:
+            Number, reply and head of each event of them for which somebody waits.
+        """
+        asked = [
+            (asked_seq, *self._replies.pop(asked_seq))
+            for asked_seq in (range(self.taken_seq, seq) if self._replies else ())
+            if asked_seq in self._replies
+        ]
+        self.taken_seq = seq
+        self._release(None)
+        return asked
+
+    def _release(self, until: Segment | None) -> None:
         self.committed_seq = self.taken_seq
         self._full_at = self.committed_seq + self._backlog_max
-        self._chain.shorten(self.committed_seq, self._cursor.segment)
+        self._chain.shorten(self.committed_seq, until)
         # Not waited for: a signal handler may hold it while it waits for this very release.
         if self._late and self._lock.acquire(blocking=False):
             try:

@@ -161,7 +161,7 @@ def scan(data: bytes, producer: str, first_seq: int) -> Scan:
         damage.append(Damage(first_seq, 0, 0))
     offset, expected = RECORDS_FROM, first_seq
     while True:
-        body = _record(data, offset, expected)
+        body = record_at(data, offset, expected)
         if body is not None:
             records.append((expected, body))
             offset += RECORD_HEADER.size + len(body)
@@ -178,7 +178,8 @@ def scan(data: bytes, producer: str, first_seq: int) -> Scan:
     return Scan(records, damage, offset)
 
 
-def _record(data: bytes, offset: int, seq: int) -> bytes | None:
+def record_at(data: bytes | mmap.mmap, offset: int, seq: int) -> bytes | None:
+    """Return what the record of a number holds, if it is at a place of a segment, and sound."""
     if offset + RECORD_HEADER.size > len(data):
         return None
     size, crc, found = RECORD_HEADER.unpack_from(data, offset)
@@ -205,6 +206,6 @@ def _next_record(data: bytes, offset: int, expected: int) -> tuple[int, int] | N
     for match in re.compile(pattern).finditer(data, offset):
         start = match.start()
         seq = int.from_bytes(data[start + 8 : start + 16], "little")
-        if 0 <= seq - expected <= _LOST_MAX and _record(data, start, seq) is not None:
+        if 0 <= seq - expected <= _LOST_MAX and record_at(data, start, seq) is not None:
             return seq, start
     return None

@@ -1,0 +1,32 @@
+"""The process that commits for another one: ``python writer_child.py DESCRIPTOR``.
+
+Until the host's `sys.path` is known only the standard library can be imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+
+
+def main() -> int:
+    """Commit what the process at the other end of the socket journals, until it ends."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    commands = control.makefile("rb", buffering=0)
+    line = b""
+    while not line.endswith(b"\n"):
+        more = commands.read(65536)
+        if not more:
+            return 1  # the host died first
+        line += more
+    description = json.loads(line)
+    sys.path[:] = description["sys_path"]
+
+    from minutebook.actors.writer import Writer
+
+    return Writer(control, description).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
