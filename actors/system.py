@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -168,13 +169,14 @@ class AuditSystem:
         for result in recovered:
             system.audit.tell(describe(result, source), "journaled")
         try:
-            system._start_services(redactor)
+            services = system._start_services(encoder, redactor, journals)
             system._recoverer = Recoverer(
                 journals,
                 lambda: SqliteLedger(ledger.path, encoder, busy_timeout_s=chosen.busy_timeout),
                 encoder,
                 system.audit.tell,
                 source=source,
+                afterwards=services.catch_up,
             )
             system._recoverer.start()
         except BaseException:
@@ -183,13 +185,26 @@ class AuditSystem:
         remember(system)
         return system
 
-    def _start_services(self, redactor: Redactor) -> None:
+    def _start_services(self, encoder: Encoder, redactor: Redactor, journals: Path) -> Services:
+        from minutebook.actors.ledger.owner import is_gone
+        from minutebook.actors.ledger.reader import LedgerReader
+        from minutebook.actors.outbox import Trail
         from minutebook.actors.services import Services
+
+        def recorded(event_ids: Sequence[str]) -> set[str]:
+            with LedgerReader(self.path) as reader:
+                return reader.known(event_ids)
 
         chosen = self._settings
         self._services = services = Services(
             chosen.service,
-            self.audit.tell,
+            Trail(
+                self.producer,
+                encoder,
+                self.audit,
+                lambda producer: is_gone(journals, producer),
+                recorded,
+            ),
             app_path=_side_file(self.path, ".app.db"),
             config_path=chosen.config_path or _side_file(self.path, ".config.toml"),
             sandbox_directory=chosen.sandbox_directory or _side_file(self.path, ".sandboxes"),
@@ -202,6 +217,10 @@ class AuditSystem:
         self.plans = services.plans
         self.apply = services.apply
         self.sandboxes = services.sandboxes
+        # First of all: nobody shall see a state that the trail does not tell.
+        services.catch_up()
+        services.wait_caught_up()
+        return services
 
     def _refuse_unrecorded(self) -> None:
         if self._settings.fail_closed and self._vitals.degraded:
@@ -259,6 +278,8 @@ class AuditSystem:
             except Timeout:
                 reason = self.health().reason
                 count = self._give_up(stopped)
+            if self._services is not None:
+                self._services.clear()
             # Only now: a close that an exception interrupts (Ctrl-C) is done again at exit.
             self._closed = True
             forget(self)
