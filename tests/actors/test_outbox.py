@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from minutebook.actors import AuditSystem
+from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.outbox import UNTOLD_MAX
 from minutebook.actors.session import SessionActor, Sessions
 from minutebook.actors.teller import Teller
@@ -158,3 +162,13 @@ def test_two_that_take_over_at_once_tell_nothing_twice(stage: Stage) -> None:
     assert stage.types() == ["session.created"] * 20
     for outbox in outboxes:
         outbox.close()
+
+
+def test_a_system_closed_in_order_leaves_no_rows(tmp_path: Path) -> None:
+    with AuditSystem.open(tmp_path / "audit.db") as system:
+        system.sessions.create(actor_name="a").get(timeout=WAIT_S)
+        system.config.set("a", 1).get(timeout=WAIT_S)
+    database = AppDatabase(tmp_path / "audit.db.app.db")
+    assert database.rows("SELECT * FROM outbox") == []
+    assert database.rows("SELECT * FROM intents") == []
+    database.close()
