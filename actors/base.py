@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 from pykka import Future, ThreadingActor
 
 from minutebook.actors.inbox import Inbox
-from minutebook.actors.outbox import Intent, Outbox, Recording
+from minutebook.actors.outbox import Outbox
+from minutebook.actors.recording import Intent, Recording
 from minutebook.actors.reply import Reply
 from minutebook.domain.commands import Command
 from minutebook.domain.context import Binding

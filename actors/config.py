@@ -14,7 +14,8 @@ from pykka import Future
 from minutebook.actors.base import Service, StatefulActor, handles
 from minutebook.actors.config_file import ConfigFile, find, leaves, staged_beside
 from minutebook.actors.file_lock import FileLock
-from minutebook.actors.outbox import Intent, Outbox
+from minutebook.actors.outbox import Outbox
+from minutebook.actors.recording import Intent
 from minutebook.domain.commands import (
     DeleteConfig,
     GetConfig,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from minutebook.actors.base import StatefulActor, handles
 from minutebook.actors.git.repository import ensure_clean, inspect_project
-from minutebook.actors.outbox import Recording
+from minutebook.actors.recording import Recording
 from minutebook.domain.commands import (
     BeginCancel,
     BeginPhase,

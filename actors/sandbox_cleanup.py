@@ -19,7 +19,8 @@ from minutebook.actors.git.worktree import (
     measure,
     release_sandbox,
 )
-from minutebook.actors.outbox import Intent, Outbox
+from minutebook.actors.outbox import Outbox
+from minutebook.actors.recording import Intent
 from minutebook.domain.commands import CreateSandbox, ListSandboxes, ReleaseSandbox
 from minutebook.domain.entry import to_microseconds
 from minutebook.domain.envelope import new_id

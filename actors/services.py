@@ -20,10 +20,11 @@ from minutebook.actors.base import CatchUp, Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
 from minutebook.actors.config import Config, ConfigActor
 from minutebook.actors.inbox import Inbox
-from minutebook.actors.outbox import Outbox, Trail
+from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_apply import Apply, PlanApplyActor
 from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
+from minutebook.actors.recording import Trail
 from minutebook.actors.reply import Reply
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
 from minutebook.actors.session import SessionActor, Sessions

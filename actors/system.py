@@ -188,7 +188,7 @@ class AuditSystem:
     def _start_services(self, encoder: Encoder, redactor: Redactor, journals: Path) -> Services:
         from minutebook.actors.ledger.owner import is_gone
         from minutebook.actors.ledger.reader import LedgerReader
-        from minutebook.actors.outbox import Trail
+        from minutebook.actors.recording import Trail
         from minutebook.actors.services import Services
 
         def recorded(event_ids: Sequence[str]) -> set[str]:

@@ -17,10 +17,11 @@ from minutebook.actors.config import Config, ConfigActor
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Inbox
 from minutebook.actors.ledger.memory import MemoryLedger
-from minutebook.actors.outbox import Outbox, Trail
+from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_apply import Apply, PlanApplyActor
 from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
+from minutebook.actors.recording import Trail
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
 from minutebook.actors.session import SessionActor, Sessions
 from minutebook.actors.teller import Teller
