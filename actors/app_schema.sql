@@ -63,3 +63,22 @@ CREATE TABLE sandboxes (
 ) STRICT;
 
 CREATE INDEX sandboxes_by_plan ON sandboxes (plan_id);
+
+CREATE TABLE outbox ( -- written with the change that the event tells; deleted when it is recorded
+    event_id   TEXT    PRIMARY KEY,
+    producer   TEXT    NOT NULL, -- of the system that tells it
+    actor      TEXT    NOT NULL, -- whose event it is
+    head       BLOB    NOT NULL, -- its stored bytes, up to the producer's fields
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE intents ( -- changes outside this database that were begun
+    intent_id  TEXT    PRIMARY KEY,
+    producer   TEXT    NOT NULL, -- of the system that makes it
+    actor      TEXT    NOT NULL,
+    kind       TEXT    NOT NULL,
+    binding    TEXT    NOT NULL, -- JSON: who asked for it
+    detail     TEXT    NOT NULL, -- JSON: what the actor needs to know whether it was made
+    head       BLOB,             -- of the event that tells it, where it can be known before
+    created_at INTEGER NOT NULL
+) STRICT;

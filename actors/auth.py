@@ -81,19 +81,19 @@ class AuthActor(StatefulActor):
     @handles(DeleteUser)
     def delete_user(self, command: DeleteUser) -> User:
         """Delete a user and the user's tokens."""
-        with self._database.transaction():
+        with self._recorded() as recording:
             user = self._known(command.name)
             tokens = self._database.rows(
                 "SELECT label FROM tokens WHERE user_name = ? ORDER BY created_at", (user.name,)
             )
             self._database.execute("DELETE FROM users WHERE name = ?", (user.name,))
-        self._tell(
-            EntityDeleted(
-                entity_type="user",
-                entity_id=user.name,
-                removed=tuple(f"API token {token['label']!r}" for token in tokens),
+            recording.tell(
+                EntityDeleted(
+                    entity_type="user",
+                    entity_id=user.name,
+                    removed=tuple(f"API token {token['label']!r}" for token in tokens),
+                )
             )
-        )
         return user
 
     @handles(CreateToken)
@@ -158,18 +158,18 @@ class AuthActor(StatefulActor):
             return False
 
     def _accept(self, method: AuthMethod, name: str, source_address: str | None) -> Principal:
-        with self._database.transaction():
+        with self._recorded() as recording:
             failed = self._failed_attempts(name)
             self._database.execute("UPDATE users SET failed_attempts = 0 WHERE name = ?", (name,))
-        self._tell(
-            AuthSucceeded(
-                user_identity=user_identity_var.get() or name,
-                method=method,
-                principal=name,
-                source_address=source_address,
-                attempts=failed + 1,
+            recording.tell(
+                AuthSucceeded(
+                    user_identity=user_identity_var.get() or name,
+                    method=method,
+                    principal=name,
+                    source_address=source_address,
+                    attempts=failed + 1,
+                )
             )
-        )
         return Principal(name=name, method=method)
 
     def _refuse(
@@ -179,22 +179,22 @@ class AuthActor(StatefulActor):
         reason: Literal["unknown_user", "bad_credential"],
         source_address: str | None,
     ) -> NoReturn:
-        with self._database.transaction():
+        with self._recorded() as recording:
             self._database.execute(
                 "UPDATE users SET failed_attempts = failed_attempts + 1 WHERE name = ?", (name,)
             )
             attempts = max(1, self._failed_attempts(name))
-        self._tell(
-            AuthFailed(
-                user_identity=user_identity_var.get() or name,
-                outcome_reason=reason,
-                method=method,
-                principal=name,
-                reason=reason,
-                source_address=source_address,
-                attempts=attempts,
+            recording.tell(
+                AuthFailed(
+                    user_identity=user_identity_var.get() or name,
+                    outcome_reason=reason,
+                    method=method,
+                    principal=name,
+                    reason=reason,
+                    source_address=source_address,
+                    attempts=attempts,
+                )
             )
-        )
         msg = f"the {method} was not accepted; check the name and the {method}, and try again."
         raise AuthenticationFailed(msg)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 from pykka import Future, ThreadingActor
 
-from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.inbox import Inbox
+from minutebook.actors.outbox import Outbox
+from minutebook.actors.recording import Intent, Recording
 from minutebook.actors.reply import Reply
 from minutebook.domain.commands import Command
 from minutebook.domain.context import Binding
@@ -37,6 +39,13 @@ class Request(NamedTuple):
     """Who asked, in which request: bound again around the handling."""
     reply: Reply[Any]
     """Gets the result, or the error."""
+
+
+class CatchUp(NamedTuple):
+    """Asks a `StatefulActor` to look after its outbox: to end what was cut off."""
+
+    reply: Reply[None]
+    """Gets ``None`` when that is done."""
 
 
 class Later:
@@ -109,20 +118,49 @@ class ServiceActor(ThreadingActor):
 class StatefulActor(ServiceActor):
     """A service actor that keeps what it knows in the app database, and tells of changes.
 
+    State and event go together, by the `Outbox`: ``with self._recorded() as recording`` is the
+    one way to change state and to tell of it.
+
     Args:
         service: the host's name.
-        tell: takes the events.
-        database: the actor's own connection, closed by it at the end.
+        outbox: the actor's own, with its connection to the app database; closed at the end.
     """
 
-    def __init__(self, service: str, tell: Tell, database: AppDatabase) -> None:
+    def __init__(self, service: str, outbox: Outbox) -> None:
         super().__init__(service)
-        self._tell = tell
-        self._database = database
+        self._outbox = outbox
+        self._database = outbox.database
+
+    def on_receive(self, message: Any) -> None:
+        """Handle a `Request`, or look after the outbox, and answer."""
+        if isinstance(message, CatchUp):
+            answer(message.reply, self._catch_up)
+        else:
+            super().on_receive(message)
+
+    def _recorded(self) -> AbstractContextManager[Recording]:
+        return self._outbox.recorded()
+
+    def _catch_up(self) -> None:
+        self._outbox.catch_up()
+        self._resume_orphans()
+
+    def _resume_orphans(self) -> None:
+        for intent in self._outbox.orphans():
+            with intent.binding.restored(source=self.source):
+                try:
+                    self._resume(intent)
+                # The next look tries again, and the others are not kept waiting.
+                except MinutebookError as error:
+                    logger.warning("%s: a %s is unfinished: %s", self.source, intent.kind, error)
+
+    def _resume(self, intent: Intent) -> None:
+        """Bring to an end what was cut off; run as whoever had asked for it."""
+        raise NotImplementedError(intent.kind)
 
     def on_stop(self) -> None:
-        """Close the database."""
-        self._database.close()
+        """Close the outbox and its database."""
+        self._outbox.close()
 
 
 def answer(reply: Reply[Any], work: Callable[[], Any]) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from pykka import Future
 
-from minutebook.actors.appdb import AppDatabase
-from minutebook.actors.base import Service, StatefulActor, Tell, handles
-from minutebook.actors.config_file import ConfigFile, find, leaves
+from minutebook.actors.base import Service, StatefulActor, handles
+from minutebook.actors.config_file import ConfigFile, find, leaves, staged_beside
+from minutebook.actors.file_lock import FileLock
+from minutebook.actors.outbox import Outbox
+from minutebook.actors.recording import Intent
 from minutebook.domain.commands import (
     DeleteConfig,
     GetConfig,
@@ -17,7 +23,7 @@ from minutebook.domain.commands import (
     SetConfig,
     UnsetConfig,
 )
-from minutebook.domain.errors import UnknownConfigKey
+from minutebook.domain.errors import InvalidEvent, UnknownConfigKey
 from minutebook.domain.events import ConfigChanged, EntityDeleted
 from minutebook.domain.fitting import fit_texts
 from minutebook.domain.redaction import Redactor, is_secret
@@ -27,6 +33,10 @@ from minutebook.domain.state import ConfigSetting
 SCOPE: Final = "file"
 """The one layer that there is."""
 
+_CHANGE: Final = "change"
+_DELETE: Final = "delete"
+"""What is done to the file, for an intent."""
+
 _Marks = dict[str, bool]
 """Which keys somebody said to be secret, or not to be."""
 
@@ -35,24 +45,24 @@ class ConfigActor(StatefulActor):
     """Reads and writes the file, and tells each change with secrets masked.
 
     The file is read anew for each command, so edits by hand count; comments and order are
-    kept. A secret's value stands in the file (mode 0600), and nowhere else. Each change is
-    made inside a transaction of the app database, which keeps other processes of the host
-    from changing the file at the same time.
+    kept. A secret's value stands in the file (mode 0600), and nowhere else. A lock keeps
+    other processes of the host from changing the file at the same time. An intent says which
+    change is being made, until it is; the event is in it.
 
     Args:
-        service, tell, database: as for every `StatefulActor`.
+        service, outbox: as for every `StatefulActor`.
         path: the TOML file; made with the first setting.
         redactor: masks secrets.
     """
 
     name = "config"
 
-    def __init__(
-        self, service: str, tell: Tell, database: AppDatabase, path: Path, redactor: Redactor
-    ) -> None:
-        super().__init__(service, tell, database)
+    def __init__(self, service: str, outbox: Outbox, path: Path, redactor: Redactor) -> None:
+        super().__init__(service, outbox)
         self._file = ConfigFile(path)
         self._redactor = redactor
+        app_path = self._database.path
+        self._lock = FileLock(app_path.with_name(app_path.name + ".lock"))
 
     @handles(GetConfig)
     def get(self, command: GetConfig) -> ConfigSetting:
@@ -71,58 +81,124 @@ class ConfigActor(StatefulActor):
         """Set a setting."""
         key = command.key
         value, secret_keys = taken(key, command.value)
-        with self._database.transaction():
+        said = {} if command.secret is None else {key: command.secret}
+        said |= dict.fromkeys(sorted(secret_keys), True)
+        with self._alone():
             try:
                 old = find(self._file.load(), key)
             except UnknownConfigKey:
                 old = None
             before = self._marks()
-            if command.secret is not None:
-                self._mark(key, command.secret)
-            for secret_key in sorted(secret_keys):
-                self._mark(secret_key, True)
-            after = self._marks()
-            self._file.set(key, value)
-        # The old value is no less secret than the new one, nor than it was before.
-        old_value = protected(
-            key, old, lambda key, part: _judge(key, part, before) or _judge(key, part, after)
-        )
-        setting = _setting(key, value, after)
-        self._tell_change(key, old_value, setting.value)
+            after = before | said
+            # The old value is no less secret than the new one, nor than it was before.
+            old_value = protected(
+                key, old, lambda key, part: _judge(key, part, before) or _judge(key, part, after)
+            )
+            setting = _setting(key, value, after)
+            self._file.stage_set(key, value)
+            self._make(self._changed(key, old_value, setting.value), said)
         return setting
 
     @handles(UnsetConfig)
     def unset(self, command: UnsetConfig) -> ConfigSetting:
         """Remove a setting."""
-        with self._database.transaction():
+        with self._alone():
             old = find(self._file.load(), command.key)
-            self._file.unset(command.key)
-        setting = _setting(command.key, old, self._marks())
-        self._tell_change(command.key, setting.value, None)
+            setting = _setting(command.key, old, self._marks())
+            self._file.stage_unset(command.key)
+            self._make(self._changed(command.key, setting.value, None), {})
         return setting
 
     @handles(DeleteConfig)
     def delete(self, command: DeleteConfig) -> int:
         """Remove the file."""
-        with self._database.transaction():
+        with self._alone():
             keys = [key for key, _ in leaves(self._file.load())]
-            self._file.delete()
-        named, omitted = fit_texts(keys)
-        removed = (*named, f"{omitted} more keys") if omitted else named
-        self._tell(EntityDeleted(entity_type="config_scope", entity_id=SCOPE, removed=removed))
+            named, omitted = fit_texts(keys)
+            removed = (*named, f"{omitted} more keys") if omitted else named
+            deleted = EntityDeleted(entity_type="config_scope", entity_id=SCOPE, removed=removed)
+            with self._recorded() as recording:
+                intent = recording.intend(_DELETE, deleted, place=str(self._file.name))
+            try:
+                self._file.delete()
+            finally:
+                self._resume(intent)
         return len(keys)
 
-    def _tell_change(self, key: str, old: Any, new: Any) -> None:
-        self._tell(
-            ConfigChanged(
-                key=key,
-                old_value=recordable(old, self._redactor),
-                new_value=recordable(new, self._redactor),
-                scope=SCOPE,
-            )
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep all others from changing the file, when what they began is ended."""
+        with self._lock:
+            # Under the lock nobody is about to end one, whoever's it is.
+            for intent in self._outbox.orphans(lambda _: True):
+                self._resume(intent)
+            yield
+
+    def _resume_orphans(self) -> None:
+        if self._outbox.has_intents():
+            with self._alone():
+                pass
+
+    def _make(self, event: ConfigChanged, said: _Marks) -> None:
+        """Make the staged change.
+
+        What becomes secret is marked before, what is none any more after the change: in
+        between, nothing is shown that is secret in either state.
+        """
+        hidden = [key for key, secret in said.items() if secret]
+        shown = [key for key, secret in said.items() if not secret]
+        marks = self._marks()
+        try:
+            with self._recorded() as recording:
+                intent = recording.intend(
+                    _CHANGE,
+                    event,
+                    place=str(self._file.place),
+                    shown=shown,
+                    marks={key: marks.get(key) for key in hidden},
+                )
+                for key in hidden:
+                    self._mark(key, True)
+        except InvalidEvent:
+            # Not after an error of the database, which may have taken the intent all the same.
+            self._file.discard()
+            raise
+        try:
+            self._file.make()
+        finally:
+            self._resume(intent)
+
+    def _resume(self, intent: Intent) -> None:
+        """Tell a change if it was made, and undo what was prepared for it if not."""
+        place = Path(intent.detail["place"])
+        staged = staged_beside(place)
+        made = not os.path.lexists(staged if intent.kind == _CHANGE else place)
+        with self._recorded() as recording:
+            if made:
+                for key in intent.detail.get("shown", ()):
+                    self._mark(key, False)
+                recording.fulfil(intent)
+            else:
+                for key, secret in intent.detail.get("marks", {}).items():
+                    self._mark(key, secret)
+                recording.drop(intent)
+        if intent.kind == _CHANGE:
+            # Not before: without it, the change would count as made.
+            with contextlib.suppress(OSError):
+                staged.unlink(missing_ok=True)
+
+    def _changed(self, key: str, old: Any, new: Any) -> ConfigChanged:
+        return ConfigChanged(
+            key=key,
+            old_value=recordable(old, self._redactor),
+            new_value=recordable(new, self._redactor),
+            scope=SCOPE,
         )
 
-    def _mark(self, key: str, secret: bool) -> None:
+    def _mark(self, key: str, secret: bool | None) -> None:
+        if secret is None:
+            self._database.execute("DELETE FROM config_secrets WHERE key = ?", (key,))
+            return
         self._database.execute(
             "INSERT INTO config_secrets (key, secret) VALUES (?, ?)"
             " ON CONFLICT (key) DO UPDATE SET secret = excluded.secret",

@@ -19,8 +19,9 @@ _REMOVED: Final = object()
 class ConfigFile:
     """One file of settings under dotted keys; comments and order are kept.
 
-    It is read anew each time, so edits by hand count. Whoever changes it keeps others from
-    doing so at the same time.
+    It is read anew each time, so edits by hand count. A change is staged first, in a file
+    beside it, and then made by one rename: as long as the staged file is there, it was not
+    made. Whoever changes it keeps others from doing so at the same time.
 
     Args:
         path: made, with mode 0600, with the first setting.
@@ -28,6 +29,16 @@ class ConfigFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    @property
+    def place(self) -> Path:
+        """Where the file is, behind all links."""
+        return self._path.resolve()
+
+    @property
+    def name(self) -> Path:
+        """Where it is looked for: the same, or a link to it."""
+        return self._path.absolute()
 
     def load(self) -> dict[str, Any]:
         """Return all settings, nested, in the file's order.
@@ -37,30 +48,45 @@ class ConfigFile:
         """
         return self._parsed(self._read())
 
-    def set(self, key: str, value: Any) -> None:
-        """Set one setting.
+    def stage_set(self, key: str, value: Any) -> None:
+        """Stage the setting of one key.
 
         Args:
             value: what TOML holds.
 
         Raises:
-            ConfigError: the file cannot be read or written; it is as it was.
+            ConfigError: the file cannot be read, or the staged one not be written.
             InvalidCommand: a part of the key is a value, not a table.
         """
-        self._change(key, value)
+        self._stage(self._changed(key, value))
 
-    def unset(self, key: str) -> None:
-        """Remove one setting; raises like `set`, and `UnknownConfigKey`."""
-        self._change(key, _REMOVED)
+    def stage_unset(self, key: str) -> None:
+        """Stage the removal of one key; raises like `stage_set`, and `UnknownConfigKey`."""
+        self._stage(self._changed(key, _REMOVED))
+
+    def make(self) -> None:
+        """Make the staged change; raises `ConfigError`."""
+        try:
+            staged_beside(self.place).replace(self.place)
+            _sync_directory(self.place.parent)
+        except OSError as error:
+            raise _failed(self.place, "written", error) from error
+
+    def discard(self) -> None:
+        """Make nothing of what was staged."""
+        staged_beside(self.place).unlink(missing_ok=True)
 
     def delete(self) -> None:
         """Remove the file; raises `ConfigError`."""
         try:
-            self._path.unlink(missing_ok=True)
+            self._path.unlink()
+            _sync_directory(self._path.parent)
+        except FileNotFoundError:
+            return
         except OSError as error:
             raise _failed(self._path, "removed", error) from error
 
-    def _change(self, key: str, value: Any) -> None:
+    def _changed(self, key: str, value: Any) -> str:
         import tomllib
 
         import tomlkit
@@ -76,7 +102,7 @@ class ConfigFile:
             changed = tomlkit.dumps(document)
             try:
                 if _same(tomllib.loads(changed), wanted):
-                    return self._write(changed)
+                    return changed
             except tomllib.TOMLDecodeError:
                 continue
         msg = (
@@ -102,25 +128,29 @@ class ConfigFile:
         except tomllib.TOMLDecodeError as error:
             raise _failed(self._path, "read", error) from error
 
-    def _write(self, text: str) -> None:
-        path = self._path.resolve()
+    def _stage(self, text: str) -> None:
+        staged = staged_beside(self.place)
         try:
-            # Always the same name: what a kill leaves, secrets in it, the next change takes away.
-            temporary = path.with_name(f"{path.name}.new")
-            temporary.unlink(missing_ok=True)
+            # What a kill left, secrets in it, is taken away.
+            staged.unlink(missing_ok=True)
             try:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+                with os.fdopen(os.open(staged, flags, 0o600), "wb") as file:
                     file.write(text.encode("utf-8"))
                     file.flush()
                     os.fsync(file.fileno())
-                temporary.replace(path)
+                # Its absence is to mean that the change was made, after a power failure too.
+                _sync_directory(staged.parent)
             except BaseException:
-                temporary.unlink(missing_ok=True)
+                staged.unlink(missing_ok=True)
                 raise
-            _sync_directory(path.parent)
         except OSError as error:
-            raise _failed(path, "written", error) from error
+            raise _failed(self.place, "written", error) from error
+
+
+def staged_beside(place: Path) -> Path:
+    """Return where a change of a file is staged."""
+    return place.with_name(f"{place.name}.new")
 
 
 def find(settings: dict[str, Any], key: str) -> Any:

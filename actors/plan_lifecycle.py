@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from minutebook.actors.base import StatefulActor, handles
 from minutebook.actors.git.repository import ensure_clean, inspect_project
+from minutebook.actors.recording import Recording
 from minutebook.domain.commands import (
     BeginCancel,
     BeginPhase,
@@ -59,31 +60,32 @@ class PlanLifecycleActor(StatefulActor):
             created_at=now,
             updated_at=now,
         )
-        self._database.execute(
-            "INSERT INTO plans (plan_id, action, project_path, project_name, phase,"
-            " processing_state, created_by, created_at, updated_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                plan.plan_id,
-                plan.action,
-                plan.project_path,
-                plan.project_name,
-                plan.phase.value,
-                plan.processing_state.value,
-                plan.created_by,
-                to_microseconds(now),
-                to_microseconds(now),
-            ),
-        )
-        self._tell(
-            PlanCreated(
-                plan_id=plan.plan_id,
-                project_names=(plan.project_name,),
-                action=plan.action,
-                project_paths=(plan.project_path,),
-                occurred_at=now,
+        with self._recorded() as recording:
+            self._database.execute(
+                "INSERT INTO plans (plan_id, action, project_path, project_name, phase,"
+                " processing_state, created_by, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    plan.plan_id,
+                    plan.action,
+                    plan.project_path,
+                    plan.project_name,
+                    plan.phase.value,
+                    plan.processing_state.value,
+                    plan.created_by,
+                    to_microseconds(now),
+                    to_microseconds(now),
+                ),
             )
-        )
+            recording.tell(
+                PlanCreated(
+                    plan_id=plan.plan_id,
+                    project_names=(plan.project_name,),
+                    action=plan.action,
+                    project_paths=(plan.project_path,),
+                    occurred_at=now,
+                )
+            )
         return plan
 
     @handles(GetPlan)
@@ -103,18 +105,20 @@ class PlanLifecycleActor(StatefulActor):
     @handles(StrategizePlan)
     def strategize(self, command: StrategizePlan) -> Plan:
         """Take a plan from action to strategize."""
-        _, plan = self._move(
-            command.plan_id,
-            Phase.STRATEGIZE,
-            ProcessingState.COMPLETE,
-            strategy=command.strategy,
-        )
+        with self._recorded() as recording:
+            _, plan = self._move(
+                recording,
+                command.plan_id,
+                Phase.STRATEGIZE,
+                ProcessingState.COMPLETE,
+                strategy=command.strategy,
+            )
         return plan
 
     @handles(DeletePlan)
     def delete(self, command: DeletePlan) -> Plan:
         """Delete what is known of a plan that has ended; the trail keeps its events."""
-        with self._database.transaction():
+        with self._recorded() as recording:
             plan = self._known(command.plan_id)
             if not is_ended(plan.phase):
                 msg = (
@@ -129,15 +133,15 @@ class PlanLifecycleActor(StatefulActor):
             )
             self._database.execute(f"DELETE {gone}", (plan.plan_id,))
             self._database.execute("DELETE FROM plans WHERE plan_id = ?", (plan.plan_id,))
-        self._tell(
-            EntityDeleted(
-                plan_id=plan.plan_id,
-                project_names=(plan.project_name,),
-                entity_type="plan",
-                entity_id=plan.plan_id,
-                removed=tuple(f"record of sandbox {sandbox['path']}" for sandbox in sandboxes),
+            recording.tell(
+                EntityDeleted(
+                    plan_id=plan.plan_id,
+                    project_names=(plan.project_name,),
+                    entity_type="plan",
+                    entity_id=plan.plan_id,
+                    removed=tuple(f"record of sandbox {sandbox['path']}" for sandbox in sandboxes),
+                )
             )
-        )
         return plan
 
     # -- asked by other actors ------------------------------------------------
@@ -146,7 +150,10 @@ class PlanLifecycleActor(StatefulActor):
     def begin_phase(self, command: BeginPhase) -> Plan:
         """Let a worker take a plan into a phase."""
         changes = {} if command.tool_name is None else {"tool_name": command.tool_name}
-        _, plan = self._move(command.plan_id, command.phase, ProcessingState.PROCESSING, **changes)
+        with self._recorded() as recording:
+            _, plan = self._move(
+                recording, command.plan_id, command.phase, ProcessingState.PROCESSING, **changes
+            )
         return plan
 
     @handles(NoteProgress)
@@ -179,22 +186,25 @@ class PlanLifecycleActor(StatefulActor):
     @handles(CompleteApply)
     def complete_apply(self, command: CompleteApply) -> Plan:
         """Note that a plan's changes are in its project."""
-        _, plan = self._move(command.plan_id, Phase.APPLIED, ProcessingState.COMPLETE)
         applied: Applied = command.applied
         resources, omitted = fit_texts(command.resources)
-        self._tell(
-            PlanApplied(
-                plan_id=plan.plan_id,
-                project_names=(plan.project_name,),
-                files_changed=applied.files_changed,
-                lines_added=applied.lines_added,
-                lines_removed=applied.lines_removed,
-                resources_modified=resources,
-                resources_omitted=omitted,
-                validations=applied.validations,
-                apply_duration_s=applied.seconds,
+        with self._recorded() as recording:
+            _, plan = self._move(
+                recording, command.plan_id, Phase.APPLIED, ProcessingState.COMPLETE
             )
-        )
+            recording.tell(
+                PlanApplied(
+                    plan_id=plan.plan_id,
+                    project_names=(plan.project_name,),
+                    files_changed=applied.files_changed,
+                    lines_added=applied.lines_added,
+                    lines_removed=applied.lines_removed,
+                    resources_modified=resources,
+                    resources_omitted=omitted,
+                    validations=applied.validations,
+                    apply_duration_s=applied.seconds,
+                )
+            )
         return plan
 
     @handles(FailPlan)
@@ -202,42 +212,53 @@ class PlanLifecycleActor(StatefulActor):
         """End a plan whose step failed; one that has ended already stays as it is."""
         error = shortened(command.error)
         try:
-            before, plan = self._move(
-                command.plan_id, Phase.ERRORED, ProcessingState.FAILED, error=error
-            )
+            with self._recorded() as recording:
+                before, plan = self._move(
+                    recording,
+                    command.plan_id,
+                    Phase.ERRORED,
+                    ProcessingState.FAILED,
+                    error=error,
+                )
+                recording.tell(
+                    PlanErrored(
+                        plan_id=plan.plan_id,
+                        project_names=(plan.project_name,),
+                        outcome_reason=command.error_type,
+                        phase=before.phase,
+                        error=error,
+                        error_type=command.error_type,
+                    )
+                )
         except IllegalTransition:
             return self._known(command.plan_id)
-        self._tell(
-            PlanErrored(
-                plan_id=plan.plan_id,
-                project_names=(plan.project_name,),
-                outcome_reason=command.error_type,
-                phase=before.phase,
-                error=error,
-                error_type=command.error_type,
-            )
-        )
         return plan
 
     @handles(BeginCancel)
     def begin_cancel(self, command: BeginCancel) -> Plan:
         """Take a plan out of its phase, so that no worker can go on with it."""
-        before, _ = self._move(command.plan_id, Phase.CANCELLED, ProcessingState.PROCESSING)
+        with self._recorded() as recording:
+            before, _ = self._move(
+                recording, command.plan_id, Phase.CANCELLED, ProcessingState.PROCESSING
+            )
         return before
 
     # -- the one way from phase to phase --------------------------------------
 
     def _move(
-        self, plan_id: str, phase: Phase, state: ProcessingState, **changes: object
+        self,
+        recording: Recording,
+        plan_id: str,
+        phase: Phase,
+        state: ProcessingState,
+        **changes: object,
     ) -> tuple[Plan, Plan]:
         """Take a plan to another phase; return it as it was and as it is."""
-        with self._database.transaction():
-            before = self._known(plan_id)
-            check_transition(plan_id, before.phase, phase)
-            _check_state(before, phase)
-            self._update(plan_id, phase=phase.value, processing_state=state.value, **changes)
-            after = self._known(plan_id)
-        self._tell(
+        before = self._known(plan_id)
+        check_transition(plan_id, before.phase, phase)
+        _check_state(before, phase)
+        self._update(plan_id, phase=phase.value, processing_state=state.value, **changes)
+        recording.tell(
             PlanPhaseChanged(
                 plan_id=plan_id,
                 project_names=(before.project_name,),
@@ -245,7 +266,7 @@ class PlanLifecycleActor(StatefulActor):
                 phase_to=phase,
             )
         )
-        return before, after
+        return before, self._known(plan_id)
 
     def _update(self, plan_id: str, **changes: object) -> None:
         changes["updated_at"] = to_microseconds(datetime.now(UTC))

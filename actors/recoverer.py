@@ -31,6 +31,7 @@ class Recoverer:
         tell: takes ``audit.recovered``.
         source: the envelope's ``source`` of it.
         interval_s: seconds between two looks.
+        afterwards: called at the end of each look; returns soon.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Recoverer:
         *,
         source: str,
         interval_s: float = INTERVAL_S,
+        afterwards: Callable[[], None] = lambda: None,
     ) -> None:
         self._directory = directory
         self._open_ledger = open_ledger
@@ -49,6 +51,7 @@ class Recoverer:
         self._tell = tell
         self._source = source
         self._interval_s = interval_s
+        self._afterwards = afterwards
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="minutebook-recoverer", daemon=True)
 
@@ -67,6 +70,7 @@ class Recoverer:
             try:
                 if has_orphans(self._directory):
                     self._recover()
+                self._afterwards()
             # It stays as it is, and the next look tries again.
             except (MinutebookError, OSError) as error:
                 logger.warning("a journal could not be recovered yet: %s", error)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from pykka import Future
 
-from minutebook.actors.appdb import AppDatabase
-from minutebook.actors.base import Service, StatefulActor, Tell, handles
+from minutebook.actors.base import Service, StatefulActor, handles
+from minutebook.actors.file_lock import FileLock
 from minutebook.actors.git.repository import ensure_clean, inspect_project
-from minutebook.actors.git.worktree import branch_of, create_sandbox, release_sandbox
+from minutebook.actors.git.worktree import (
+    branch_of,
+    create_sandbox,
+    is_made,
+    measure,
+    release_sandbox,
+)
+from minutebook.actors.outbox import Outbox
+from minutebook.actors.recording import Intent
 from minutebook.domain.commands import CreateSandbox, ListSandboxes, ReleaseSandbox
 from minutebook.domain.entry import to_microseconds
 from minutebook.domain.envelope import new_id
@@ -19,19 +29,27 @@ from minutebook.domain.events import SandboxCreated, SandboxReleased, SandboxRel
 from minutebook.domain.fitting import shortened
 from minutebook.domain.state import ReleasedSandbox, Sandbox
 
+_CREATE: Final = "create"
+_RELEASE: Final = "release"
+"""What is done to a sandbox, for an intent."""
+
 
 class SandboxCleanupActor(StatefulActor):
     """Keeps a sandbox for each plan that works: a git worktree on a branch of its own.
 
+    What git does cannot be in a transaction. An intent says what is being made or taken away,
+    until it is; after a crash in between, a sandbox that is there is told, one that is half
+    made is taken away, and one that was being taken away is taken away to the end, and told.
+
     Args:
-        service, tell, database: as for every `StatefulActor`.
+        service, outbox: as for every `StatefulActor`.
         directory: where sandboxes are made; made itself, with mode 0700, when needed.
     """
 
     name = "sandboxes"
 
-    def __init__(self, service: str, tell: Tell, database: AppDatabase, directory: Path) -> None:
-        super().__init__(service, tell, database)
+    def __init__(self, service: str, outbox: Outbox, directory: Path) -> None:
+        super().__init__(service, outbox)
         self._directory = directory
 
     @handles(CreateSandbox)
@@ -39,11 +57,6 @@ class SandboxCleanupActor(StatefulActor):
         """Make a plan's sandbox from the project's present commit."""
         project = inspect_project(command.project_path)
         ensure_clean(project.path)
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            msg = f"sandboxes cannot be made in {self._directory}: {error}; make it writable."
-            raise ProjectError(msg) from error
         sandbox = Sandbox(
             sandbox_id=new_id(),
             plan_id=command.plan_id,
@@ -54,39 +67,22 @@ class SandboxCleanupActor(StatefulActor):
             commit=project.head,
             created_at=datetime.now(UTC),
         )
-        # The row comes first: after a crash in between, a release finds what to look for.
-        self._database.execute(
-            "INSERT INTO sandboxes (sandbox_id, plan_id, project_path, kind, path, branch,"
-            ' "commit", created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-            (
-                sandbox.sandbox_id,
-                sandbox.plan_id,
-                sandbox.project_path,
-                sandbox.kind,
-                sandbox.path,
-                sandbox.branch,
-                sandbox.commit,
-                to_microseconds(sandbox.created_at),
-            ),
-        )
-        try:
-            create_sandbox(project, sandbox.path, command.plan_id)
-        except BaseException:
-            self._database.execute(
-                "DELETE FROM sandboxes WHERE sandbox_id = ?", (sandbox.sandbox_id,)
-            )
-            raise
-        self._tell(
-            SandboxCreated(
-                plan_id=sandbox.plan_id,
-                project_names=(project.name,),
-                sandbox_id=sandbox.sandbox_id,
-                kind=sandbox.kind,
-                path=sandbox.path,
-                branch=sandbox.branch,
-                commit=sandbox.commit,
-            )
-        )
+        _make_directory(self._directory)
+        # Git holds the lock too: when this process is killed, who looks after the intent waits
+        # until git has ended.
+        with FileLock(Path(f"{sandbox.path}.lock")) as lock:
+            intent = self._intend_create(sandbox, lock.path)
+            try:
+                create_sandbox(project, sandbox.path, command.plan_id, pass_fds=[lock.descriptor])
+            except BaseException:
+                with self._recorded() as recording:
+                    recording.drop(intent)
+                    self._forget(sandbox)
+                raise
+            finally:
+                lock.remove()
+            with self._recorded() as recording:
+                recording.fulfil(intent)
         return sandbox
 
     @handles(ListSandboxes)
@@ -99,6 +95,7 @@ class SandboxCleanupActor(StatefulActor):
     @handles(ReleaseSandbox)
     def release(self, command: ReleaseSandbox) -> ReleasedSandbox | None:
         """Take a plan's sandbox away; again for one that is gone does and tells nothing."""
+        self._resume_orphans()
         row = self._database.row(
             "SELECT * FROM sandboxes WHERE plan_id = ? ORDER BY created_at DESC, rowid DESC",
             (command.plan_id,),
@@ -118,55 +115,156 @@ class SandboxCleanupActor(StatefulActor):
                 files_freed=0,
                 seconds=0.0,
             )
+        # Before anything is removed: after a crash in between, nobody could count it any more.
+        held_bytes, held_files = measure(sandbox.path)
+        with self._recorded() as recording:
+            intent = recording.intend(
+                _RELEASE, sandbox_id=sandbox.sandbox_id, bytes=held_bytes, files=held_files
+            )
+        return self._take_away(sandbox, intent)
+
+    def _intend_create(self, sandbox: Sandbox, lock_path: Path) -> Intent:
+        created = SandboxCreated(
+            plan_id=sandbox.plan_id,
+            project_names=(Path(sandbox.project_path).name,),
+            sandbox_id=sandbox.sandbox_id,
+            kind=sandbox.kind,
+            path=sandbox.path,
+            branch=sandbox.branch,
+            commit=sandbox.commit,
+        )
+        with self._recorded() as recording:
+            self._database.execute(
+                "INSERT INTO sandboxes (sandbox_id, plan_id, project_path, kind, path, branch,"
+                ' "commit", created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+                (
+                    sandbox.sandbox_id,
+                    sandbox.plan_id,
+                    sandbox.project_path,
+                    sandbox.kind,
+                    sandbox.path,
+                    sandbox.branch,
+                    sandbox.commit,
+                    to_microseconds(sandbox.created_at),
+                ),
+            )
+            return recording.intend(
+                _CREATE, created, sandbox_id=sandbox.sandbox_id, lock=str(lock_path)
+            )
+
+    def _take_away(
+        self, sandbox: Sandbox, intent: Intent, held: tuple[int, int] = (0, 0)
+    ) -> ReleasedSandbox:
+        """Remove a sandbox, and tell so or why not.
+
+        Args:
+            held: bytes and files that it had before an earlier attempt.
+        """
         try:
             freed = release_sandbox(sandbox.project_path, sandbox.path, sandbox.branch)
         except (ProjectError, OSError) as error:
-            self._tell_failure(sandbox, error)
+            with self._recorded() as recording:
+                recording.drop(intent)
+                recording.tell(_release_failed(sandbox, error))
             if isinstance(error, ProjectError):
                 raise
             msg = f"sandbox {sandbox.path} cannot be removed: {error}; remove what holds it."
             raise GitError(msg) from error
         released_at = datetime.now(UTC)
-        self._database.execute(
-            "UPDATE sandboxes SET released_at = ? WHERE sandbox_id = ?",
-            (to_microseconds(released_at), sandbox.sandbox_id),
-        )
-        self._tell(
-            SandboxReleased(
-                plan_id=sandbox.plan_id,
-                project_names=(Path(sandbox.project_path).name,),
-                sandbox_id=sandbox.sandbox_id,
-                kind=sandbox.kind,
-                path=sandbox.path,
-                branch=sandbox.branch,
-                bytes_freed=freed.bytes_freed,
-                files_freed=freed.files_freed,
-                seconds=round(freed.seconds, 6),
-                occurred_at=released_at,
-            )
-        )
-        return ReleasedSandbox(
+        released = ReleasedSandbox(
             sandbox_id=sandbox.sandbox_id,
             path=sandbox.path,
             branch=sandbox.branch,
-            bytes_freed=freed.bytes_freed,
-            files_freed=freed.files_freed,
+            bytes_freed=max(freed.bytes_freed, held[0]),
+            files_freed=max(freed.files_freed, held[1]),
             seconds=freed.seconds,
         )
-
-    def _tell_failure(self, sandbox: Sandbox, error: Exception) -> None:
-        self._tell(
-            SandboxReleaseFailed(
-                plan_id=sandbox.plan_id,
-                project_names=(Path(sandbox.project_path).name,),
-                outcome_reason=type(error).__name__,
-                sandbox_id=sandbox.sandbox_id,
-                kind=sandbox.kind,
-                path=sandbox.path,
-                branch=sandbox.branch,
-                error=shortened(str(error)),
+        with self._recorded() as recording:
+            recording.drop(intent)
+            # Another process may have been as quick.
+            was_there = self._database.row(
+                "UPDATE sandboxes SET released_at = ?"
+                " WHERE sandbox_id = ? AND released_at IS NULL RETURNING sandbox_id",
+                (to_microseconds(released_at), sandbox.sandbox_id),
             )
+            if was_there is not None:
+                recording.tell(
+                    SandboxReleased(
+                        plan_id=sandbox.plan_id,
+                        project_names=(Path(sandbox.project_path).name,),
+                        sandbox_id=sandbox.sandbox_id,
+                        kind=sandbox.kind,
+                        path=sandbox.path,
+                        branch=sandbox.branch,
+                        bytes_freed=released.bytes_freed,
+                        files_freed=released.files_freed,
+                        seconds=round(released.seconds, 6),
+                        occurred_at=released_at,
+                    )
+                )
+        return released
+
+    def _resume(self, intent: Intent) -> None:
+        """End a making or a taking away that was cut off."""
+        row = self._database.row(
+            "SELECT * FROM sandboxes WHERE sandbox_id = ?", (intent.detail["sandbox_id"],)
         )
+        if row is None or row["released_at"] is not None:
+            with self._recorded() as recording:
+                recording.drop(intent)
+        elif intent.kind == _CREATE:
+            self._resume_create(Sandbox(**row), intent)
+        else:
+            held = intent.detail["bytes"], intent.detail["files"]
+            # A failure is told, and ends it.
+            with contextlib.suppress(ProjectError):
+                self._take_away(Sandbox(**row), intent, held)
+
+    def _resume_create(self, sandbox: Sandbox, intent: Intent) -> None:
+        lock_path = Path(intent.detail["lock"])
+        _make_directory(lock_path.parent)
+        with FileLock(lock_path) as lock:
+            try:
+                made = is_made(sandbox.project_path, sandbox.path)
+                if not made:
+                    release_sandbox(sandbox.project_path, sandbox.path, sandbox.branch)
+            except (ProjectError, OSError) as error:
+                # It stays known, so that it can be released when what is wrong is put right.
+                with self._recorded() as recording:
+                    recording.drop(intent)
+                    recording.tell(_release_failed(sandbox, error))
+            else:
+                with self._recorded() as recording:
+                    if made:
+                        recording.fulfil(intent)
+                    else:
+                        recording.drop(intent)
+                        self._forget(sandbox)
+            lock.remove()
+
+    def _forget(self, sandbox: Sandbox) -> None:
+        self._database.execute("DELETE FROM sandboxes WHERE sandbox_id = ?", (sandbox.sandbox_id,))
+
+
+def _release_failed(sandbox: Sandbox, error: Exception) -> SandboxReleaseFailed:
+    return SandboxReleaseFailed(
+        plan_id=sandbox.plan_id,
+        project_names=(Path(sandbox.project_path).name,),
+        outcome_reason=type(error).__name__,
+        sandbox_id=sandbox.sandbox_id,
+        kind=sandbox.kind,
+        path=sandbox.path,
+        branch=sandbox.branch,
+        error=shortened(str(error)),
+    )
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"sandboxes cannot be made in {path}: {error}; make it writable."
+        raise ProjectError(msg) from error
 
 
 class Sandboxes(Service):

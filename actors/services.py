@@ -7,6 +7,7 @@ load, and a host's start-up pays for an import long before it opens anything.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,23 @@ from pykka import ActorRef, ThreadingActor, Timeout
 
 from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.auth import Auth, AuthActor
-from minutebook.actors.base import Service, Tell
+from minutebook.actors.base import CatchUp, Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
 from minutebook.actors.config import Config, ConfigActor
 from minutebook.actors.inbox import Inbox
+from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_apply import Apply, PlanApplyActor
 from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
+from minutebook.actors.recording import Trail
+from minutebook.actors.reply import Reply
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
 from minutebook.actors.session import SessionActor, Sessions
 from minutebook.actors.starting import start
+from minutebook.domain.errors import AuditClosed, MinutebookError
 from minutebook.domain.redaction import Redactor
+
+logger = logging.getLogger("minutebook.outbox")
 
 
 class Services:
@@ -33,7 +40,7 @@ class Services:
 
     Args:
         service: the host's name.
-        tell: takes their events.
+        trail: takes their events.
         app_path: the app database.
         config_path: the TOML file of the configuration.
         sandbox_directory: where sandboxes are made.
@@ -44,7 +51,7 @@ class Services:
     def __init__(
         self,
         service: str,
-        tell: Tell,
+        trail: Trail,
         *,
         app_path: Path,
         config_path: Path,
@@ -53,18 +60,18 @@ class Services:
         refuse: Callable[[], None],
     ) -> None:
         self._service = service
+        self._trail = trail
+        self._app_path = app_path
         self._running: list[tuple[ActorRef[Any], Inbox]] = []
+        self._outboxes: dict[Inbox, Outbox] = {}
+        self._catching_up: dict[Inbox, Reply[None]] = {}
+        tell = trail.teller.tell
         try:
-            self.sessions = Sessions(self._start(SessionActor, tell, AppDatabase(app_path)), refuse)
-            self.auth = Auth(self._start(AuthActor, tell, AppDatabase(app_path)), refuse)
-            self.config = Config(
-                self._start(ConfigActor, tell, AppDatabase(app_path), config_path, redactor),
-                refuse,
-            )
-            lifecycle = self._start(PlanLifecycleActor, tell, AppDatabase(app_path))
-            cleanup = self._start(
-                SandboxCleanupActor, tell, AppDatabase(app_path), sandbox_directory
-            )
+            self.sessions = Sessions(self._start_stateful(SessionActor), refuse)
+            self.auth = Auth(self._start_stateful(AuthActor), refuse)
+            self.config = Config(self._start_stateful(ConfigActor, config_path, redactor), refuse)
+            lifecycle = self._start_stateful(PlanLifecycleActor)
+            cleanup = self._start_stateful(SandboxCleanupActor, sandbox_directory)
             self.sandboxes = Sandboxes(cleanup, refuse)
             # Between themselves nothing is refused: what was begun is to be brought to an end.
             ask_plans, ask_sandboxes = Service(lifecycle).ask, Service(cleanup).ask
@@ -87,6 +94,42 @@ class Services:
         self._running.append((ref, inbox))
         return inbox
 
+    def _start_stateful(self, actor_class: type[StatefulActor], *parts: Any) -> Inbox:
+        outbox = Outbox(AppDatabase(self._app_path), actor_class.name, self._trail)
+        inbox = self._start(actor_class, outbox, *parts)
+        self._outboxes[inbox] = outbox
+        return inbox
+
+    def catch_up(self) -> None:
+        """Have each look after its outbox, where systems that died may have left something.
+
+        Returns at once; who has not done with the last look is not asked again.
+        """
+        for inbox in self._outboxes:
+            last = self._catching_up.get(inbox)
+            if last is not None and not self._is_caught_up(inbox, last, timeout_s=0):
+                continue
+            reply: Reply[None] = Reply()
+            with contextlib.suppress(AuditClosed):
+                inbox.deliver(CatchUp(reply))
+                self._catching_up[inbox] = reply
+
+    def wait_caught_up(self) -> None:
+        """Wait until each has."""
+        for inbox, reply in self._catching_up.items():
+            self._is_caught_up(inbox, reply, timeout_s=None)
+
+    def _is_caught_up(self, inbox: Inbox, reply: Reply[None], *, timeout_s: float | None) -> bool:
+        try:
+            reply.get(timeout=timeout_s)
+        except Timeout:
+            return False
+        # It stays as it is, and the next look tries again.
+        except MinutebookError as error:
+            actor = self._outboxes[inbox].actor
+            logger.warning("%s: the outbox was not looked after: %s", actor, error)
+        return True
+
     def stop(self, seconds_left: Callable[[], float | None]) -> None:
         """Stop each after what it was asked before: who asks others, before those whom it asks.
 
@@ -94,8 +137,28 @@ class Services:
             seconds_left: how long to wait for the next one; ``None`` for as long as it takes.
         """
         for ref, inbox in reversed(self._running):
-            with contextlib.suppress(Timeout):
+            try:
                 inbox.close(ref).get(timeout=seconds_left())
+            except Timeout:
+                # It may go on to use it.
+                self._outboxes.pop(inbox, None)
+
+    def clear(self) -> None:
+        """Delete what the outboxes hold of events that are in the ledger.
+
+        Called when the trail has ended as well. What stays is settled by the next `open`.
+        """
+        database: AppDatabase | None = None
+        try:
+            for outbox in self._outboxes.values():
+                if outbox.has_settled():
+                    database = database or AppDatabase(self._app_path)
+                    outbox.clear(database)
+        except MinutebookError as error:
+            logger.warning("the outbox could not be cleared; the next open does it: %s", error)
+        finally:
+            if database is not None:
+                database.close()
 
     def abandon(self, why: str) -> None:
         """Refuse everything, in a forked child."""

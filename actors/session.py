@@ -37,51 +37,53 @@ class SessionActor(StatefulActor):
             client=command.client,
             created_at=datetime.now(UTC),
         )
-        self._database.execute(
-            "INSERT INTO sessions (session_id, actor_name, user_identity, client, created_at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (
-                session.session_id,
-                session.actor_name,
-                session.user_identity,
-                session.client,
-                to_microseconds(session.created_at),
-            ),
-        )
-        self._tell(
-            SessionCreated(
-                session_id=session.session_id,
-                actor_name=session.actor_name,
-                client=session.client,
-                occurred_at=session.created_at,
+        with self._recorded() as recording:
+            self._database.execute(
+                "INSERT INTO sessions (session_id, actor_name, user_identity, client, created_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (
+                    session.session_id,
+                    session.actor_name,
+                    session.user_identity,
+                    session.client,
+                    to_microseconds(session.created_at),
+                ),
             )
-        )
+            recording.tell(
+                SessionCreated(
+                    session_id=session.session_id,
+                    actor_name=session.actor_name,
+                    client=session.client,
+                    occurred_at=session.created_at,
+                )
+            )
         return session
 
     @handles(CloseSession)
     def close(self, command: CloseSession) -> Session:
         """End a session."""
-        session = self._known(command.session_id)
-        if session.closed_at is not None:
-            msg = (
-                f"session {session.session_id} was closed at {session.closed_at:%F %T} UTC;"
-                " create a new one."
+        with self._recorded() as recording:
+            session = self._known(command.session_id)
+            if session.closed_at is not None:
+                msg = (
+                    f"session {session.session_id} was closed at {session.closed_at:%F %T} UTC;"
+                    " create a new one."
+                )
+                raise SessionAlreadyClosed(msg)
+            closed_at = datetime.now(UTC)
+            self._database.execute(
+                "UPDATE sessions SET closed_at = ?, close_reason = ? WHERE session_id = ?",
+                (to_microseconds(closed_at), command.reason, session.session_id),
             )
-            raise SessionAlreadyClosed(msg)
-        closed_at = datetime.now(UTC)
-        self._database.execute(
-            "UPDATE sessions SET closed_at = ?, close_reason = ? WHERE session_id = ?",
-            (to_microseconds(closed_at), command.reason, session.session_id),
-        )
-        self._tell(
-            SessionClosed(
-                session_id=session.session_id,
-                actor_name=session.actor_name,
-                reason=command.reason,
-                duration_s=(closed_at - session.created_at).total_seconds(),
-                occurred_at=closed_at,
+            recording.tell(
+                SessionClosed(
+                    session_id=session.session_id,
+                    actor_name=session.actor_name,
+                    reason=command.reason,
+                    duration_s=(closed_at - session.created_at).total_seconds(),
+                    occurred_at=closed_at,
+                )
             )
-        )
         return session.model_copy(update={"closed_at": closed_at, "close_reason": command.reason})
 
     @handles(GetSession)
@@ -99,19 +101,22 @@ class SessionActor(StatefulActor):
     @handles(DeleteSession)
     def delete(self, command: DeleteSession) -> Session:
         """Delete what is known of a closed session; the trail keeps its events."""
-        session = self._known(command.session_id)
-        if session.closed_at is None:
-            msg = f"session {session.session_id} is still open; close it first."
-            raise SessionStillOpen(msg)
-        self._database.execute("DELETE FROM sessions WHERE session_id = ?", (session.session_id,))
-        self._tell(
-            EntityDeleted(
-                session_id=session.session_id,
-                entity_type="session",
-                entity_id=session.session_id,
-                removed=(),
+        with self._recorded() as recording:
+            session = self._known(command.session_id)
+            if session.closed_at is None:
+                msg = f"session {session.session_id} is still open; close it first."
+                raise SessionStillOpen(msg)
+            self._database.execute(
+                "DELETE FROM sessions WHERE session_id = ?", (session.session_id,)
             )
-        )
+            recording.tell(
+                EntityDeleted(
+                    session_id=session.session_id,
+                    entity_type="session",
+                    entity_id=session.session_id,
+                    removed=(),
+                )
+            )
         return session
 
     def _known(self, session_id: str) -> Session:

@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -205,13 +206,14 @@ class AuditSystem:
         for result in recovered:
             system.audit.tell(describe(result, source), "journaled")
         try:
-            system._start_services(redactor)
+            services = system._start_services(encoder, redactor, journals)
             system._recoverer = Recoverer(
                 journals,
                 lambda: open_ledger(ledger.path),
                 encoder,
                 system.audit.tell,
                 source=source,
+                afterwards=services.catch_up,
             )
             system._recoverer.start()
             system._watch = Watch(
@@ -224,13 +226,26 @@ class AuditSystem:
         remember(system)
         return system
 
-    def _start_services(self, redactor: Redactor) -> None:
+    def _start_services(self, encoder: Encoder, redactor: Redactor, journals: Path) -> Services:
+        from minutebook.actors.ledger.owner import is_gone
+        from minutebook.actors.ledger.reader import LedgerReader
+        from minutebook.actors.recording import Trail
         from minutebook.actors.services import Services
+
+        def recorded(event_ids: Sequence[str]) -> set[str]:
+            with LedgerReader(self.path) as reader:
+                return reader.known(event_ids)
 
         chosen = self._settings
         self._services = services = Services(
             chosen.service,
-            self.audit.tell,
+            Trail(
+                self.producer,
+                encoder,
+                self.audit,
+                lambda producer: is_gone(journals, producer),
+                recorded,
+            ),
             app_path=_side_file(self.path, ".app.db"),
             config_path=chosen.config_path or _side_file(self.path, ".config.toml"),
             sandbox_directory=chosen.sandbox_directory or _side_file(self.path, ".sandboxes"),
@@ -243,6 +258,10 @@ class AuditSystem:
         self.plans = services.plans
         self.apply = services.apply
         self.sandboxes = services.sandboxes
+        # First of all: nobody shall see a state that the trail does not tell.
+        services.catch_up()
+        services.wait_caught_up()
+        return services
 
     def _describe_to_writer(self) -> dict[str, Any]:
         """Return what a writer in a process of its own is to know."""
@@ -321,6 +340,8 @@ class AuditSystem:
             except Timeout:
                 reason = self.health().reason
                 count = self._give_up(stopped)
+            if self._services is not None:
+                self._services.clear()
             # Only now: a close that an exception interrupts (Ctrl-C) is done again at exit.
             self._closed = True
             forget(self)

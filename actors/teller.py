@@ -160,7 +160,10 @@ class Teller:
             AuditClosed: the system is closed; nothing was taken.
             AuditBacklogFull: too much waits for the ledger; nothing was taken.
         """
-        head = self._encoder.encode_head(event)
+        return self.ask_head(self._encoder.encode_head(event))
+
+    def ask_head(self, head: bytes) -> Future[Receipt]:
+        """Hand over what `Encoder.encode_head` has made of an event; else like `ask`."""
         reply: Reply[Receipt] = Reply()
         if self._journal is None:
             self._deliver(Told(head, reply))
@@ -168,6 +171,10 @@ class Teller:
             self._journal.append_asked(head, reply)
             self._inbox.put(WAKE)
         return reply
+
+    def waits(self, event_class: type[AuditEvent]) -> bool:
+        """Tell whether the `tell` of an event of this class returns only after its commit."""
+        return (getattr(event_class, "delivery", None) or self._delivery) == "committed"
 
     async def committed(self, event: AuditEvent) -> Receipt:
         """Tell an event from a coroutine, and wait for its commit without blocking the loop."""

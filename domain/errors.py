@@ -154,6 +154,10 @@ class AppDatabaseError(MinutebookError):
     """The app database, where the services keep their state, cannot be read or written."""
 
 
+class FileLockError(MinutebookError):
+    """A lock file cannot be made, or another process holds it; nothing was done."""
+
+
 class ServiceFailure(MinutebookError):
     """A service actor met an error that it did not expect; the cause is chained."""
 

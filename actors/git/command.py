@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from minutebook.domain.errors import GitError
@@ -111,12 +112,14 @@ def run_git(
     check: bool = True,
     timeout_s: float = TIMEOUT_S,
     author: Author = MINUTEBOOK,
+    pass_fds: Sequence[int] = (),
 ) -> GitOutput:
     """Run ``git <args>`` in `cwd` and return its output.
 
     The user's configuration counts (filters, rename detection, line endings), but hooks,
     signing, prompts and background maintenance are off. The command has its own session, so
-    that Ctrl-C in the host's terminal does not cut a merge in two.
+    that Ctrl-C in the host's terminal does not cut a merge in two. It goes on when the host is
+    killed, and keeps `pass_fds` open until it has ended.
 
     Raises `GitError` when git is missing, takes longer than `timeout_s`, or, with `check`,
     exits with anything but 0.
@@ -134,6 +137,7 @@ def run_git(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=pass_fds,
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         if not os.path.isdir(cwd):

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +58,16 @@ def branch_of(plan_id: str) -> str:
     return BRANCH_PREFIX + plan_id
 
 
-def create_sandbox(project: Project, path: str | os.PathLike[str], plan_id: str) -> Sandbox:
+def create_sandbox(
+    project: Project,
+    path: str | os.PathLike[str],
+    plan_id: str,
+    *,
+    pass_fds: Sequence[int] = (),
+) -> Sandbox:
     """Check the project's HEAD commit out at `path`, on the new branch `minutebook/<plan_id>`.
+
+    The git command keeps `pass_fds` open, also when this process is killed meanwhile.
 
     `path` must not exist, or be an empty directory. Raises `GitError` with nothing left
     behind, also when the branch is there already.
@@ -74,11 +83,31 @@ def create_sandbox(project: Project, path: str | os.PathLike[str], plan_id: str)
     if os.path.lexists(place) and (not place.is_dir() or any(place.iterdir())):
         raise GitError(f"{str(place)!r} is in use; give the sandbox a path of its own.")
     try:
-        run_git(project.path, "worktree", "add", "-b", branch, str(place), project.head)
+        add = ("worktree", "add", "-b", branch, str(place), project.head)
+        run_git(project.path, *add, pass_fds=pass_fds)
     except BaseException:
         release_sandbox(project.path, place, branch)
         raise
     return Sandbox(path=place, branch=branch, base=project.head)
+
+
+def is_made(project_path: str | os.PathLike[str], path: str | os.PathLike[str]) -> bool:
+    """Whether there is a linked work tree of the project at `path`, and its making has ended.
+
+    Raises `GitError` when the project is no repository.
+    """
+    place = Path(os.path.abspath(path))
+    if not os.path.isdir(project_path) or not (place / ".git").is_file():
+        return False
+    entry = _entry(common_directory(project_path), place)
+    if entry is None:
+        return False
+    try:
+        # Git locks a work tree while it makes it.
+        reason = Path(entry, "locked").read_text("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return True
+    return reason.strip() not in ("", "initializing")
 
 
 def measure(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -194,10 +223,15 @@ def _refuse_foreign(project_path: str | os.PathLike[str], place: Path) -> None:
 
 
 def _registered(common: str, place: Path) -> bool:
+    return _entry(common, place) is not None
+
+
+def _entry(common: str, place: Path) -> str | None:
+    """What git keeps of the work tree at a place."""
     wanted = os.path.realpath(place)
     worktrees = os.path.join(common, "worktrees")
     if not os.path.isdir(worktrees):
-        return False
+        return None
     for name in os.listdir(worktrees):
         entry = os.path.join(worktrees, name)
         try:
@@ -207,8 +241,8 @@ def _registered(common: str, place: Path) -> bool:
             continue
         # Relative to the entry where worktree.useRelativePaths is set.
         if os.path.realpath(os.path.dirname(os.path.join(entry, link))) == wanted:
-            return True
-    return False
+            return entry
+    return None
 
 
 def _remove_directory(place: Path) -> None:

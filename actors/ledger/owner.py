@@ -54,6 +54,15 @@ class Owner:
         self._path.unlink(missing_ok=True)
 
 
+def is_gone(directory: Path, producer: str) -> bool:
+    """Tell whether a producer has ended and all that it had journaled is in the ledger.
+
+    Its owner file is made before it tells anything, and deleted when there is nothing left
+    to commit: by itself when it is closed, else by a recovery.
+    """
+    return not (directory / f"{producer}{OWNER_SUFFIX}").exists()
+
+
 def _locked(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

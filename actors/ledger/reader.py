@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Final
 
@@ -122,6 +122,10 @@ class LedgerReader:
             )
             raise AmbiguousEntry(msg)
         return found[0]
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Return those of some whole ids that the ledger has."""
+        return {row[0] for row in self._rows(selection.by_ids(ids))}
 
     def count(self) -> int:
         """Return how many entries there are."""

@@ -121,6 +121,14 @@ def by_index(log_index: int) -> Statement:
     return Statement(f"SELECT {', '.join(COLUMNS)} FROM entries WHERE log_index = ?", (log_index,))
 
 
+def by_ids(ids: Sequence[str]) -> Statement:
+    """Find which of some whole ids there are."""
+    wanted = orjson.dumps(list(ids)).decode("utf-8")
+    return Statement(
+        "SELECT id FROM entries WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
+    )
+
+
 def by_id_prefix(prefix: str, rows: int) -> Statement:
     """Read at most so many of the entries whose id begins so."""
     # Ids are UUIDs, hexadecimal digits and hyphens, all of which sort before "~".

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,15 +11,17 @@ from pykka import ActorRef, ActorRegistry, ThreadingActor
 from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.audit import AuditActor
 from minutebook.actors.auth import Auth, AuthActor
-from minutebook.actors.base import Service
+from minutebook.actors.base import Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
 from minutebook.actors.config import Config, ConfigActor
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Inbox
 from minutebook.actors.ledger.memory import MemoryLedger
+from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_apply import Apply, PlanApplyActor
 from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
+from minutebook.actors.recording import Trail
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
 from minutebook.actors.session import SessionActor, Sessions
 from minutebook.actors.teller import Teller
@@ -50,7 +53,7 @@ class Stage:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.redactor = Redactor(bytes(KEY_BYTES))
-        encoder = Encoder(self.redactor, service=SERVICE)
+        self.encoder = encoder = Encoder(self.redactor, service=SERVICE)
         self.ledger = MemoryLedger(encoder)
         self._audit = _start(
             AuditActor, self.ledger, encoder, Vitals("memory", "0" * 32), source=f"{SERVICE}/audit"
@@ -59,6 +62,15 @@ class Stage:
         assert isinstance(inbox, AuditInbox)
         self.teller = Teller(inbox, encoder)
         self._audit_inbox = inbox
+        self.gone: set[str] = set()
+        """Producers that have ended."""
+        self.trail = Trail(
+            secrets.token_hex(16),
+            encoder,
+            self.teller,
+            lambda producer: producer in self.gone,
+            lambda ids: {entry.id for entry in self.ledger.entries} & set(ids),
+        )
         self._services: list[tuple[ActorRef[Any], Inbox]] = []
 
     @property
@@ -75,6 +87,10 @@ class Stage:
         """A connection of its own, as each actor has one."""
         return AppDatabase(self.directory / "app.db")
 
+    def outbox(self, actor_class: type[StatefulActor]) -> Outbox:
+        """An actor's own, with a connection of its own."""
+        return Outbox(self.database(), actor_class.name, self.trail)
+
     def serve(self, actor_class: type[ThreadingActor], *parts: Any) -> Inbox:
         """Start an actor."""
         ref = _start(actor_class, *parts)
@@ -85,24 +101,24 @@ class Stage:
 
     def sessions(self) -> Sessions:
         """A SessionActor alone."""
-        return Sessions(self.serve(SessionActor, SERVICE, self.teller.tell, self.database()))
+        return Sessions(self.serve(SessionActor, SERVICE, self.outbox(SessionActor)))
 
     def auth(self) -> Auth:
         """An AuthActor alone."""
-        return Auth(self.serve(AuthActor, SERVICE, self.teller.tell, self.database()))
+        return Auth(self.serve(AuthActor, SERVICE, self.outbox(AuthActor)))
 
     def config(self) -> Config:
         """A ConfigActor alone."""
-        parts = (self.teller.tell, self.database(), self.config_path, self.redactor)
+        parts = (self.outbox(ConfigActor), self.config_path, self.redactor)
         return Config(self.serve(ConfigActor, SERVICE, *parts))
 
     def plans(self) -> Inbox:
         """A PlanLifecycleActor alone."""
-        return self.serve(PlanLifecycleActor, SERVICE, self.teller.tell, self.database())
+        return self.serve(PlanLifecycleActor, SERVICE, self.outbox(PlanLifecycleActor))
 
     def sandboxes(self) -> Sandboxes:
         """A SandboxCleanupActor alone."""
-        parts = (self.teller.tell, self.database(), self.sandbox_directory)
+        parts = (self.outbox(SandboxCleanupActor), self.sandbox_directory)
         return Sandboxes(self.serve(SandboxCleanupActor, SERVICE, *parts))
 
     def workshop(self) -> Workshop:
