@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -22,6 +22,13 @@ from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.open_systems import forget, remember
 from minutebook.actors.opened import describe_process
+from minutebook.actors.parts import (
+    describe_to_writer,
+    new_journal,
+    new_trail,
+    open_ledger,
+    side_file,
+)
 from minutebook.actors.reply import Reply
 from minutebook.actors.starting import start
 from minutebook.actors.teller import Teller
@@ -30,7 +37,8 @@ from minutebook.domain.errors import (
     AuditClosed,
     AuditUnavailable,
     FlushTimeout,
-    MinutebookError,
+    JournalError,
+    LedgerError,
     UncommittedEvents,
 )
 from minutebook.domain.event import complete_types
@@ -152,14 +160,14 @@ class AuditSystem:
         complete_types()
         opened: list[SqliteLedger] = []
         # The key is asked for with the first secret, when the ledger is open.
-        redactor = Redactor(lambda: load_or_create_key(_side_file(opened[0].path, ".app.key")))
+        redactor = Redactor(lambda: load_or_create_key(side_file(opened[0].path, ".app.key")))
         encoder = Encoder(redactor, service=chosen.service, bytes_max=chosen.event_bytes_max)
-        ledger = _open_ledger(path, chosen, encoder)
+        ledger = open_ledger(path, chosen, encoder)
         opened.append(ledger)
         source = f"{chosen.service}/audit"
         try:
-            recovered = recover(_side_file(ledger.path, ".journal.d"), ledger, encoder)
-            journal = _new_journal(ledger.path, chosen, secrets.token_hex(16))
+            recovered = recover(side_file(ledger.path, ".journal.d"), ledger, encoder)
+            journal = new_journal(ledger.path, chosen, secrets.token_hex(16))
         except BaseException:
             ledger.close()
             raise
@@ -199,7 +207,7 @@ class AuditSystem:
                 self._vitals,
                 source=source,
                 journal=journal,
-                describe=self._describe_to_writer,
+                describe=lambda: describe_to_writer(self.path, settings, journal.producer),
                 started=self._writer_started,
             )
         self._writer_started.set(None)
@@ -218,23 +226,23 @@ class AuditSystem:
         from minutebook.actors.recoverer import Recoverer
         from minutebook.actors.watch import Watch
 
-        def open_ledger() -> SqliteLedger:
-            return _open_ledger(self.path, self._settings, self._encoder)
+        def open_another() -> SqliteLedger:
+            return open_ledger(self.path, self._settings, self._encoder)
 
         def catch_up() -> None:
             if self._services is not None:
                 self._services.catch_up()
 
         self._recoverer = Recoverer(
-            _side_file(self.path, ".journal.d"),
-            open_ledger,
+            side_file(self.path, ".journal.d"),
+            open_another,
             self._encoder,
             self.audit.tell,
             source=f"{self._settings.service}/audit",
             afterwards=catch_up,
         )
         assert isinstance(self._ledger, SqliteLedger)
-        self._watch = Watch(self._ledger, open_ledger, journal.in_place, self._vitals)
+        self._watch = Watch(self._ledger, open_another, journal.in_place, self._vitals)
         self._recoverer.start()
         self._watch.start()
 
@@ -244,23 +252,8 @@ class AuditSystem:
         if self._watch is not None:
             self._watch.stop()
 
-    def _trail(self) -> Trail:
-        from minutebook.actors.ledger.owner import is_gone
-        from minutebook.actors.ledger.reader import LedgerReader
-        from minutebook.actors.recording import Trail
-
-        def recorded(event_ids: Sequence[str]) -> set[str]:
-            with LedgerReader(self.path) as reader:
-                return reader.known(event_ids)
-
-        journals = _side_file(self.path, ".journal.d")
-        return Trail(
-            self.producer,
-            self._encoder,
-            self.audit,
-            lambda producer: is_gone(journals, producer),
-            recorded,
-        )
+    def _new_trail(self) -> Trail:
+        return new_trail(self.path, self.producer, self._encoder, self.audit)
 
     def _start_services(self, redactor: Redactor) -> None:
         from minutebook.actors.services import Services
@@ -268,10 +261,10 @@ class AuditSystem:
         chosen = self._settings
         self._services = services = Services(
             chosen.service,
-            self._trail(),
-            app_path=_side_file(self.path, ".app.db"),
-            config_path=chosen.config_path or _side_file(self.path, ".config.toml"),
-            sandbox_directory=chosen.sandbox_directory or _side_file(self.path, ".sandboxes"),
+            self._new_trail(),
+            app_path=side_file(self.path, ".app.db"),
+            config_path=chosen.config_path or side_file(self.path, ".config.toml"),
+            sandbox_directory=chosen.sandbox_directory or side_file(self.path, ".sandboxes"),
             redactor=redactor,
             refuse=self._refuse_unrecorded,
             revive=self._revive_services,
@@ -285,21 +278,6 @@ class AuditSystem:
         # First of all: nobody shall see a state that the trail does not tell.
         services.catch_up()
         services.wait_caught_up()
-
-    def _describe_to_writer(self) -> dict[str, Any]:
-        """Return what a writer in a process of its own is to know."""
-        chosen = self._settings
-        return {
-            "ledger": str(self.path),
-            "journals": str(_side_file(self.path, ".journal.d")),
-            "key_path": str(_side_file(self.path, ".app.key")),
-            "producer": self.producer,
-            "service": chosen.service,
-            "batch_max": chosen.batch_max,
-            "busy_timeout_s": chosen.busy_timeout,
-            "event_bytes_max": chosen.event_bytes_max,
-            "allow_network_file_system": chosen.allow_network_file_system,
-        }
 
     def _refuse_unrecorded(self) -> None:
         if self._settings.fail_closed and self._vitals.degraded:
@@ -330,9 +308,9 @@ class AuditSystem:
 
     def is_telling(self) -> bool:
         """Tell whether the calling thread is in the middle of a tell: for signal handlers."""
-        if self._reviving:
-            # What threading.Condition asks of it, too.
-            return bool(self._closing._is_owned())  # type: ignore[attr-defined]
+        # What threading.Condition asks of it, too.
+        if self._reviving and self._closing._is_owned():  # type: ignore[attr-defined]
+            return True
         return self._inbox.is_held() or (self._journal is not None and self._journal.is_held())
 
     def close(self, timeout: float | None = None) -> None:
@@ -438,6 +416,7 @@ class AuditSystem:
     def _become_another(self) -> None:
         self.producer = secrets.token_hex(16)
         self._vitals = Vitals(str(self.path), self.producer)
+        self._vitals.stopped = self._closed
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -462,10 +441,11 @@ class AuditSystem:
         with self._alone():
             if not self._inherited:
                 return
+            self._refuse_closed()
             try:
                 self._ledger.renew()
-                self._start_trail(_new_journal(self.path, self._settings, self.producer))
-            except MinutebookError as error:
+                self._start_trail(new_journal(self.path, self._settings, self.producer))
+            except (LedgerError, JournalError, AuditUnavailable) as error:
                 self._vitals.note_files(str(error))
                 raise
             remember(self)
@@ -479,6 +459,7 @@ class AuditSystem:
             # First of all, before anybody else has the journal.
             source = f"{self._settings.service}/audit"
             journal.append(self._encoder.encode_head(describe_process(source)))
+            # By a signal handler, meanwhile.
             self._refuse_closed()
         except BaseException:
             self._stop_looking()
@@ -504,7 +485,7 @@ class AuditSystem:
         with self._alone():
             if services.left:
                 self._refuse_closed()
-                services.restart(self._trail())
+                services.restart(self._new_trail())
                 services.catch_up()
                 services.wait_caught_up()
 
@@ -525,35 +506,6 @@ class AuditSystem:
 
     def __repr__(self) -> str:
         return f"<AuditSystem {self.path} {'closed' if self._closed else 'open'}>"
-
-
-def _side_file(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _open_ledger(
-    path: str | os.PathLike[str], settings: Settings, encoder: Encoder
-) -> SqliteLedger:
-    return SqliteLedger(
-        path,
-        encoder,
-        busy_timeout_s=settings.busy_timeout,
-        allow_network_file_system=settings.allow_network_file_system,
-    )
-
-
-def _new_journal(path: Path, settings: Settings, producer: str) -> Journal:
-    from minutebook.actors.ledger.journal import Journal
-
-    return Journal(
-        _side_file(path, ".journal.d"),
-        producer,
-        event_bytes_max=settings.event_bytes_max,
-        backlog_max=settings.backlog_max,
-        backlog_bytes_max=settings.backlog_bytes_max,
-        overflow=settings.overflow,
-        block_timeout_s=settings.block_timeout,
-    )
 
 
 def _inbox_of(audit: ActorRef[Any]) -> AuditInbox:

@@ -192,6 +192,7 @@ class SqliteLedger:
         self._place.check_ledger()
         # The connection is opened with the first turn: who renews waits for none.
         self._guarded.reset()
+        self._turns.close()
         self._turns = self._new_turns()
 
     def _new_turns(self) -> Turns:
