@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -98,6 +99,9 @@ def test_what_the_host_holds_on_to_goes_on(tmp_path: Path) -> None:
     assert created == told
     assert [who for who, _ in counted(entries)] == told
     assert len(producers_by_pid(entries)) == 3
+    opened = [entry for entry in entries if entry.type == "audit.opened"]
+    started = [entry.payload["process_started_at"] for entry in opened]
+    assert started == sorted(set(started))
 
 
 def test_a_child_closed_without_use_refuses_and_says_so(tmp_path: Path) -> None:
@@ -195,6 +199,25 @@ def test_forks_of_an_unused_child_are_producers_of_their_own(tmp_path: Path) -> 
     for entry in entries:
         if entry.type == Counted.type:
             assert entry.producer == producers[int(entry.payload["who"])]
+
+
+def test_the_end_of_a_process_starts_none_that_it_did_not_use(tmp_path: Path) -> None:
+    """Not even where threads go on, and what they may have told is only flushed."""
+    used, unused = tmp_path / "used.db", tmp_path / "unused.db"
+    with AuditSystem.open(used) as system, AuditSystem.open(unused):
+
+        def work() -> None:
+            system.audit.tell(Counted(who="child", number=0), "buffered")
+            end = threading.Timer(0.2, lambda: None)
+            end.daemon = False
+            end.start()
+
+        child = multiprocessing.get_context("fork").Process(target=work)
+        child.start()
+        child.join(WAIT_S)
+        assert child.exitcode == 0
+        assert counted(entries_of(used)) == [("child", 0)]
+    assert len(producers_by_pid(entries_of(unused))) == 1
 
 
 def test_a_ledger_that_is_gone_is_an_error_until_it_is_back(tmp_path: Path) -> None:
