@@ -134,6 +134,10 @@ class WriterProcess:
             code = self._live_once()
             if self._stopped.is_set():
                 return
+            if not self._opened.is_set():
+                self._failed = f"it ended with exit code {code}."
+                self._opened.set()
+                return
             self._ended(code)
             if time.monotonic() - self._started_at > LIVED_S:
                 delay_s = RESTART_DELAY_S_MIN
