@@ -525,8 +525,8 @@ class Overtaken(Journal):
         self.about_to_wait: dict[int, Callable[[], object]] = {}
         super().__init__(*arguments, **settings)
 
-    def _write(self, draft: bytes, crc: int, asked: Any) -> bool:
-        written = super()._write(draft, crc, asked)
+    def _write(self, draft: bytes, crc: int, asked: Any, *, own_seq: int | None = None) -> bool:
+        written = super()._write(draft, crc, asked, own_seq=own_seq)
         if not written and self._blocked and len(self._blocked) in self.about_to_wait:
             self.about_to_wait.pop(len(self._blocked))()
         return written

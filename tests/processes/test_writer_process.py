@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,18 @@ def is_alive(pid: int) -> bool:
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def has_entries(path: Path, count: int) -> bool:
+    return len(counted(entries_of(path))) == count
+
+
+def has_ended(pid: int) -> bool:
+    return not is_alive(pid)
+
+
+def is_longer(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size > size
+
+
 def test_receipts_are_those_of_the_ledger(system: AuditSystem, path: Path) -> None:
     """Index, hash and time; the entry can be read when the future resolves."""
     assert writer_of(system) != os.getpid()
@@ -101,10 +114,10 @@ def test_one_told_to_a_sleeping_writer_is_committed_by_itself(
 ) -> None:
     """Nobody flushes, nobody asks."""
     for number in range(3):
-        journal: Any = system._journal
-        wait_until(lambda journal=journal: journal.waiting)
+        assert system._journal is not None
+        wait_until(partial(getattr, system._journal, "waiting"))
         system.audit.tell(Counted(who="a", number=number))
-        wait_until(lambda number=number: len(counted(entries_of(path))) == number + 1)
+        wait_until(partial(has_entries, path, number + 1))
 
 
 def test_refusals_come_back(system: AuditSystem, path: Path) -> None:
@@ -148,7 +161,7 @@ def test_a_writer_that_is_killed_is_replaced_and_nothing_is_lost(
         threads = [threading.Thread(target=tell, args=(who,)) for who in counts]
         for thread in threads:
             thread.start()
-        killed = set()
+        killed: set[int] = set()
         for _ in range(kills):
             wait_until(lambda: system.health().writer_pid not in {None, *killed})
             time.sleep(random.uniform(0.0, 0.2))
@@ -201,11 +214,11 @@ def test_a_host_that_is_killed_takes_its_writer_along(tmp_path: Path, kills: int
         )
         assert host.stdout is not None
         writer = int(host.stdout.readline())
-        wait_until(lambda notes=notes: notes.exists() and notes.stat().st_size > 100)
+        wait_until(partial(is_longer, notes, 100))
         time.sleep(random.uniform(0.0, 0.3))
         host.kill()
         host.communicate(timeout=WAIT_S)
-        wait_until(lambda writer=writer: not is_alive(writer))
+        wait_until(partial(has_ended, writer))
         told = len(notes.read_bytes().splitlines())
         with AuditSystem.open(path):
             pass
@@ -293,4 +306,4 @@ def test_a_forked_child_does_not_keep_the_writer_of_a_dead_host(path: Path) -> N
     with os.fdopen(read, "rb") as lines:
         writer = int(lines.readline())
     os.waitpid(host, 0)
-    wait_until(lambda: not is_alive(writer))
+    wait_until(partial(has_ended, writer))
