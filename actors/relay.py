@@ -149,6 +149,8 @@ class RelayActor(ThreadingActor):
                 if not troubled:
                     logger.error("a buffered event waits for room in the journal: %s", error)
                 troubled = True
+            if self._journal.next_seq == seq:
+                # Not overtaken by a caller: there is no room.
                 self._vitals.give_up.wait(_ROOM_S)
         return False
 

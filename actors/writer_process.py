@@ -163,7 +163,8 @@ class WriterProcess:
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
-        except OSError as error:
+        # No executable's name: an interpreter that is embedded in another program.
+        except (OSError, TypeError) as error:
             ours.close()
             self._failed = f"{error}."
             self._opened.set()
@@ -172,6 +173,9 @@ class WriterProcess:
             theirs.close()
         with self._sending:
             self._control = ours
+        if self._stopped.is_set():
+            # Who stops us has waited for the one before.
+            self._process.kill()
         description = self._describe() | {
             "host_pid": os.getpid(),
             "sys_path": [os.path.abspath(entry) for entry in sys.path],
