@@ -192,11 +192,22 @@ class Service:
     Args:
         inbox: the actor's.
         refuse: raises when what is to be recorded may not be done now.
+        revive: called when the inbox is closed; may `connect` another one, in a forked child.
     """
 
-    def __init__(self, inbox: Inbox, refuse: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        refuse: Callable[[], None] | None = None,
+        revive: Callable[[], None] | None = None,
+    ) -> None:
         self._inbox = inbox
         self._refuse = refuse
+        self._revive = revive
+
+    def connect(self, inbox: Inbox) -> None:
+        """Ask another actor from here on."""
+        self._inbox = inbox
 
     def ask(self, command: Command) -> Future[Any]:
         """Send a command along with what the caller has bound.
@@ -206,6 +217,8 @@ class Service:
             AuditUnavailable: the ledger cannot be written, and the system was opened with
                 ``fail_closed``; nothing was done.
         """
+        if self._inbox.closed and self._revive is not None:
+            self._revive()
         if self._refuse is not None and command.audited:
             self._refuse()
         reply: Reply[Any] = Reply()

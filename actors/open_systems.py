@@ -1,4 +1,4 @@
-"""The systems that this process has open: drained at its end, left alone in its children."""
+"""The systems that this process has open: drained at its end, begun anew in its children."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ class OpenSystem(Protocol):
         """Commit what was told as far as it can be in time, and stay open."""
 
     def leave_to_parent(self) -> None:
-        """Refuse everything: this is a forked child, where the system's threads are not."""
+        """Close what was inherited: this is a forked child, where the system's threads are not.
+
+        It goes on with the first use; it is then remembered again, and until then there is
+        nothing to commit.
+        """
 
 
 # Not weak: what was told to a system that the host has let go of is committed all the same.
@@ -85,4 +89,3 @@ def _close_all() -> None:
 def _leave_all_to_parent() -> None:
     for system in list(_open.values()):
         system.leave_to_parent()
-    _open.clear()

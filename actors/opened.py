@@ -10,7 +10,16 @@ import apsw
 from minutebook.actors.version import installed_version
 from minutebook.domain.trail_events import AuditSystemOpened
 
-_PROCESS_STARTED_AT = datetime.now(UTC)
+_process_started_at = datetime.now(UTC)
+
+
+def _note_start() -> None:
+    global _process_started_at
+    _process_started_at = datetime.now(UTC)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_start)
 
 
 def describe_process(source: str) -> AuditSystemOpened:
@@ -21,7 +30,7 @@ def describe_process(source: str) -> AuditSystemOpened:
         source=source,
         host=platform.node(),
         pid=os.getpid(),
-        process_started_at=_PROCESS_STARTED_AT,
+        process_started_at=_process_started_at,
         python_version=platform.python_version(),
         minutebook_version=installed_version(),
         sqlite_version=apsw.sqlite_lib_version(),

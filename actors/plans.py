@@ -29,13 +29,19 @@ class Plans(Service):
         inbox: the PlanLifecycleActor's.
         cancellation: the CancellationOrchestrator's.
         refuse: raises when what is to be recorded may not be done now.
+        revive: see `Service`.
     """
 
     def __init__(
-        self, inbox: Inbox, cancellation: Inbox, refuse: Callable[[], None] | None = None
+        self,
+        inbox: Inbox,
+        cancellation: Inbox,
+        refuse: Callable[[], None] | None = None,
+        revive: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(inbox, refuse)
-        self._cancellation = Service(cancellation, refuse)
+        super().__init__(inbox, refuse, revive)
+        self.cancellation = Service(cancellation, refuse, revive)
+        """The caller's side of the CancellationOrchestrator."""
 
     def create(self, *, action: str, project: str | bytes | os.PathLike[Any]) -> Future[Plan]:
         """Make a plan for a project.
@@ -67,7 +73,7 @@ class Plans(Service):
         `UnknownPlan` when there is none, `IllegalTransition` when it has ended or is being
         applied.
         """
-        return self._cancellation.ask(CancelPlan(plan_id=plan_id, reason=reason))
+        return self.cancellation.ask(CancelPlan(plan_id=plan_id, reason=reason))
 
     def delete(self, plan_id: str) -> Future[Plan]:
         """Delete what is known of a plan that has ended; the trail keeps its events."""

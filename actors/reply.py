@@ -9,6 +9,7 @@ thread holds. Here waiting is one call of a lock written in C, with nothing to b
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import sys
 import threading
@@ -17,16 +18,31 @@ from typing import Any, TypeVar
 
 from pykka import ThreadingFuture, Timeout
 
+from minutebook.domain.errors import AuditClosed
+
 T = TypeVar("T")
 
 _OptExcInfo = tuple[type[BaseException] | None, BaseException | None, Any]
 _Outcome = tuple[Any, BaseException | None, Any]
 
+# How many forks this process is away from the first one.
+_generation = 0
+
+
+def _begin_generation() -> None:
+    global _generation
+    _generation += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_generation)
+
 
 class Reply(ThreadingFuture[T]):
     """A future that is set once; `get`, `map`, `filter` and the like are pykka's.
 
-    It can be awaited in asyncio, without blocking the loop.
+    It can be awaited in asyncio, without blocking the loop. A forked child gets no answer that
+    was not there before the fork: `AuditClosed` is raised there instead of waiting for ever.
     """
 
     def __init__(self) -> None:
@@ -36,6 +52,7 @@ class Reply(ThreadingFuture[T]):
         self._pending = threading.Lock()
         self._pending.acquire()
         self._callbacks: list[Callable[[], None]] = []
+        self._generation = _generation
 
     def get(self, *, timeout: float | None = None) -> Any:
         """Wait for the answer, and return it or raise what it is.
@@ -45,10 +62,12 @@ class Reply(ThreadingFuture[T]):
 
         Raises:
             pykka.Timeout: it did not come in time; it still may.
+            AuditClosed: it goes to the process that this one was forked from.
         """
         if self._get_hook is not None:
             return super(ThreadingFuture, self).get(timeout=timeout)
         if self._outcome is None:
+            self._refuse_parents()
             wait_s = -1.0 if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX))
             if not self._pending.acquire(timeout=wait_s):
                 msg = f"{timeout} seconds"
@@ -84,6 +103,14 @@ class Reply(ThreadingFuture[T]):
         self._pending.release()
         self._call_back()
 
+    def _refuse_parents(self) -> None:
+        if self._generation != _generation:
+            msg = (
+                "this was asked before the process was forked, and the answer goes to the parent;"
+                " ask again here."
+            )
+            raise AuditClosed(msg)
+
     def _call_back(self) -> None:
         while self._callbacks:
             # Popped by whoever comes first: who sets the answer, or who has just begun to wait.
@@ -98,6 +125,8 @@ class Reply(ThreadingFuture[T]):
                 loop = asyncio.get_running_loop()
         if loop is None:
             return (yield from super().__await__())
+        if self._outcome is None:
+            self._refuse_parents()
         woken = loop.create_future()
 
         def wake() -> None:

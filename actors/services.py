@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pykka import ActorRef, ThreadingActor, Timeout
 
@@ -35,8 +35,20 @@ from minutebook.domain.redaction import Redactor
 logger = logging.getLogger("minutebook.outbox")
 
 
+class _Inboxes(NamedTuple):
+    sessions: Inbox
+    auth: Inbox
+    config: Inbox
+    plans: Inbox
+    sandboxes: Inbox
+    apply: Inbox
+    cancellation: Inbox
+
+
 class Services:
     """Starts the service actors, and stops them in order.
+
+    The callers' sides are made once: a host may hold on to them, also across a fork.
 
     Args:
         service: the host's name.
@@ -46,6 +58,7 @@ class Services:
         sandbox_directory: where sandboxes are made.
         redactor: masks secrets.
         refuse: raises when the host may not have anything done that is to be recorded.
+        revive: called by whoever asks when they are stopped, or left; see `restart`.
     """
 
     def __init__(
@@ -58,34 +71,64 @@ class Services:
         sandbox_directory: Path,
         redactor: Redactor,
         refuse: Callable[[], None],
+        revive: Callable[[], None],
     ) -> None:
         self._service = service
-        self._trail = trail
         self._app_path = app_path
+        self._config_path = config_path
+        self._sandbox_directory = sandbox_directory
+        self._redactor = redactor
+        self.left = False
+        """Whether this is a forked child, where they were not started anew."""
+        inboxes = self._start_all(trail)
+        self.sessions = Sessions(inboxes.sessions, refuse, revive)
+        self.auth = Auth(inboxes.auth, refuse, revive)
+        self.config = Config(inboxes.config, refuse, revive)
+        self.plans = Plans(inboxes.plans, inboxes.cancellation, refuse, revive)
+        self.sandboxes = Sandboxes(inboxes.sandboxes, refuse, revive)
+        self.apply = Apply(inboxes.apply, refuse, revive)
+
+    def restart(self, trail: Trail) -> None:
+        """Start them anew, in a forked child, behind the same callers' sides.
+
+        Args:
+            trail: takes their events from here on.
+
+        Raises:
+            MinutebookError: they cannot be started; none is.
+        """
+        inboxes = self._start_all(trail)
+        self.sessions.connect(inboxes.sessions)
+        self.auth.connect(inboxes.auth)
+        self.config.connect(inboxes.config)
+        self.plans.connect(inboxes.plans)
+        self.plans.cancellation.connect(inboxes.cancellation)
+        self.sandboxes.connect(inboxes.sandboxes)
+        self.apply.connect(inboxes.apply)
+        self.left = False
+
+    def _start_all(self, trail: Trail) -> _Inboxes:
+        self._trail = trail
         self._running: list[tuple[ActorRef[Any], Inbox]] = []
         self._outboxes: dict[Inbox, Outbox] = {}
         self._catching_up: dict[Inbox, Reply[None]] = {}
-        tell = trail.teller.tell
+        tell, directory = trail.teller.tell, self._sandbox_directory
         try:
-            self.sessions = Sessions(self._start_stateful(SessionActor), refuse)
-            self.auth = Auth(self._start_stateful(AuthActor), refuse)
-            self.config = Config(self._start_stateful(ConfigActor, config_path, redactor), refuse)
-            lifecycle = self._start_stateful(PlanLifecycleActor)
-            cleanup = self._start_stateful(SandboxCleanupActor, sandbox_directory)
-            self.sandboxes = Sandboxes(cleanup, refuse)
+            sessions = self._start_stateful(SessionActor)
+            auth = self._start_stateful(AuthActor)
+            config = self._start_stateful(ConfigActor, self._config_path, self._redactor)
+            plans = self._start_stateful(PlanLifecycleActor)
+            sandboxes = self._start_stateful(SandboxCleanupActor, directory)
             # Between themselves nothing is refused: what was begun is to be brought to an end.
-            ask_plans, ask_sandboxes = Service(lifecycle).ask, Service(cleanup).ask
-            applying = self._start(
-                PlanApplyActor, tell, ask_plans, ask_sandboxes, sandbox_directory
-            )
-            self.apply = Apply(applying, refuse)
+            ask_plans, ask_sandboxes = Service(plans).ask, Service(sandboxes).ask
+            apply = self._start(PlanApplyActor, tell, ask_plans, ask_sandboxes, directory)
             cancellation = self._start(
-                CancellationOrchestrator, tell, ask_plans, Service(applying).ask, ask_sandboxes
+                CancellationOrchestrator, tell, ask_plans, Service(apply).ask, ask_sandboxes
             )
-            self.plans = Plans(lifecycle, cancellation, refuse)
         except BaseException:
             self.stop(lambda: None)
             raise
+        return _Inboxes(sessions, auth, config, plans, sandboxes, apply, cancellation)
 
     def _start(self, actor_class: type[ThreadingActor], *parts: Any) -> Inbox:
         ref = start(actor_class, self._service, *parts)
@@ -105,7 +148,7 @@ class Services:
 
         Returns at once; who has not done with the last look is not asked again.
         """
-        for inbox in self._outboxes:
+        for inbox in tuple(self._outboxes):
             last = self._catching_up.get(inbox)
             if last is not None and not self._is_caught_up(inbox, last, timeout_s=0):
                 continue
@@ -160,7 +203,9 @@ class Services:
             if database is not None:
                 database.close()
 
-    def abandon(self, why: str) -> None:
-        """Refuse everything, in a forked child."""
+    def leave(self, why: str) -> None:
+        """Have whoever asks next call ``revive``, in a forked child: the actors are not there."""
         for _, inbox in self._running:
             inbox.abandon(why)
+        self._running, self._outboxes, self._catching_up = [], {}, {}
+        self.left = True

@@ -7,26 +7,40 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from pykka import Future, Timeout
+from pykka import ActorRef, Future, Timeout
 
 from minutebook.actors.audit import AuditActor
 from minutebook.actors.health import Health, Vitals
-from minutebook.actors.inbox import CLOSED_MESSAGE, AuditInbox, resolve, uncommitted
+from minutebook.actors.inbox import CLOSED_MESSAGE, WAKE, AuditInbox, resolve, uncommitted
 from minutebook.actors.key_file import load_or_create_key
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.open_systems import forget, remember
 from minutebook.actors.opened import describe_process
+from minutebook.actors.parts import (
+    describe_to_writer,
+    new_journal,
+    new_trail,
+    open_ledger,
+    side_file,
+)
 from minutebook.actors.reply import Reply
 from minutebook.actors.starting import start
 from minutebook.actors.teller import Teller
 from minutebook.domain.encoding import Encoder
-from minutebook.domain.errors import AuditClosed, AuditUnavailable, FlushTimeout, UncommittedEvents
+from minutebook.domain.errors import (
+    AuditClosed,
+    AuditUnavailable,
+    FlushTimeout,
+    JournalError,
+    LedgerError,
+    UncommittedEvents,
+)
 from minutebook.domain.event import complete_types
 from minutebook.domain.redaction import Redactor
 
@@ -36,6 +50,7 @@ if TYPE_CHECKING:
     from minutebook.actors.ledger.journal import Journal
     from minutebook.actors.plan_apply import Apply
     from minutebook.actors.plans import Plans
+    from minutebook.actors.recording import Trail
     from minutebook.actors.recoverer import Recoverer
     from minutebook.actors.sandbox_cleanup import Sandboxes
     from minutebook.actors.services import Services
@@ -48,15 +63,21 @@ _GIVING_UP_S = 2.0
 
 
 _FORKED = (
-    "this process was forked from the one that opened the audit system, whose threads are not"
-    " here; open a system of its own after the fork, with AuditSystem.open(path)."
+    "this process was forked in the middle of this call, which the parent goes on with; nothing"
+    " was taken here: call it again, after the fork the system goes on here by itself."
+)
+_REVIVING = (
+    "a signal handler uses the audit system while its thread is starting it in this forked"
+    " process, and would wait for itself; nothing was taken: try again later."
 )
 
 
 class AuditSystem:
     """An audit trail, its actors and its ledger; open it with `AuditSystem.open`.
 
-    Several systems may live in one process, on one ledger or on several.
+    Several systems may live in one process, on one ledger or on several. In a forked child a
+    system goes on with its first use there, as a producer of its own with a connection,
+    journal and threads of its own; of the parent's it only closes what it inherited.
     """
 
     audit: Teller
@@ -92,42 +113,19 @@ class AuditSystem:
         self._watch: Watch | None = None
         self._settings = settings
         self._ledger = ledger
+        self._encoder = encoder
         # Reentrant: a signal handler may close while its thread is closing.
         self._closing = threading.RLock()
         self._closed = False
+        # In a forked child that has not used it: the parts are the parent's.
+        self._inherited = False
+        self._reviving = False
         self._services: Services | None = None
         self._vitals = Vitals(str(path), self.producer)
-        self._writer_started: Reply[None] = Reply()
-        source = f"{settings.service}/audit"
-        if settings.writer == "process" and journal is not None:
-            from minutebook.actors.relay import RelayActor
-
-            self._audit_ref = start(
-                RelayActor,
-                ledger,
-                encoder,
-                self._vitals,
-                source=source,
-                journal=journal,
-                describe=self._describe_to_writer,
-                started=self._writer_started,
-            )
-        else:
-            self._writer_started.set(None)
-            self._audit_ref = start(
-                AuditActor,
-                ledger,
-                encoder,
-                self._vitals,
-                source=source,
-                batch_max=settings.batch_max,
-                journal=journal,
-            )
-        inbox = self._audit_ref.actor_inbox
-        assert isinstance(inbox, AuditInbox)
-        self._inbox = inbox
+        self._audit_ref = self._start_audit(journal)
+        self._inbox = _inbox_of(self._audit_ref)
         self.audit = Teller(
-            inbox,
+            self._inbox,
             encoder,
             journal,
             delivery=settings.delivery,
@@ -154,42 +152,22 @@ class AuditSystem:
             LedgerError: of the kind that fits; an existing file was left untouched.
         """
         # Imported when a system is opened: a host's start-up need not wait for them.
-        from minutebook.actors.ledger.journal import Journal
         from minutebook.actors.ledger.recovery import recover
-        from minutebook.actors.recoverer import Recoverer, describe
+        from minutebook.actors.recoverer import describe
         from minutebook.actors.settings import load_settings
-        from minutebook.actors.watch import Watch
 
         chosen = load_settings(settings)
         complete_types()
         opened: list[SqliteLedger] = []
         # The key is asked for with the first secret, when the ledger is open.
-        redactor = Redactor(lambda: load_or_create_key(_side_file(opened[0].path, ".app.key")))
+        redactor = Redactor(lambda: load_or_create_key(side_file(opened[0].path, ".app.key")))
         encoder = Encoder(redactor, service=chosen.service, bytes_max=chosen.event_bytes_max)
-
-        def open_ledger(at: str | os.PathLike[str]) -> SqliteLedger:
-            return SqliteLedger(
-                at,
-                encoder,
-                busy_timeout_s=chosen.busy_timeout,
-                allow_network_file_system=chosen.allow_network_file_system,
-            )
-
-        ledger = open_ledger(path)
+        ledger = open_ledger(path, chosen, encoder)
         opened.append(ledger)
         source = f"{chosen.service}/audit"
-        journals = _side_file(ledger.path, ".journal.d")
         try:
-            recovered = recover(journals, ledger, encoder)
-            journal = Journal(
-                journals,
-                secrets.token_hex(16),
-                event_bytes_max=chosen.event_bytes_max,
-                backlog_max=chosen.backlog_max,
-                backlog_bytes_max=chosen.backlog_bytes_max,
-                overflow=chosen.overflow,
-                block_timeout_s=chosen.block_timeout,
-            )
+            recovered = recover(side_file(ledger.path, ".journal.d"), ledger, encoder)
+            journal = new_journal(ledger.path, chosen, secrets.token_hex(16))
         except BaseException:
             ledger.close()
             raise
@@ -206,51 +184,90 @@ class AuditSystem:
         for result in recovered:
             system.audit.tell(describe(result, source), "journaled")
         try:
-            services = system._start_services(encoder, redactor, journals)
-            system._recoverer = Recoverer(
-                journals,
-                lambda: open_ledger(ledger.path),
-                encoder,
-                system.audit.tell,
-                source=source,
-                afterwards=services.catch_up,
-            )
-            system._recoverer.start()
-            system._watch = Watch(
-                ledger, lambda: open_ledger(ledger.path), journal.in_place, system._vitals
-            )
-            system._watch.start()
+            system._start_services(redactor)
+            system._start_looking(journal)
         except BaseException:
             system.close()
             raise
         remember(system)
         return system
 
-    def _start_services(self, encoder: Encoder, redactor: Redactor, journals: Path) -> Services:
-        from minutebook.actors.ledger.owner import is_gone
-        from minutebook.actors.ledger.reader import LedgerReader
-        from minutebook.actors.recording import Trail
-        from minutebook.actors.services import Services
+    def _start_audit(self, journal: Journal | None) -> ActorRef[Any]:
+        """Start who takes events to the ledger; `_writer_started` says when it can."""
+        settings = self._settings
+        self._writer_started: Reply[None] = Reply()
+        source = f"{settings.service}/audit"
+        if settings.writer == "process" and journal is not None:
+            from minutebook.actors.relay import RelayActor
 
-        def recorded(event_ids: Sequence[str]) -> set[str]:
-            with LedgerReader(self.path) as reader:
-                return reader.known(event_ids)
+            return start(
+                RelayActor,
+                self._ledger,
+                self._encoder,
+                self._vitals,
+                source=source,
+                journal=journal,
+                describe=lambda: describe_to_writer(self.path, settings, journal.producer),
+                started=self._writer_started,
+            )
+        self._writer_started.set(None)
+        return start(
+            AuditActor,
+            self._ledger,
+            self._encoder,
+            self._vitals,
+            source=source,
+            batch_max=settings.batch_max,
+            journal=journal,
+        )
+
+    def _start_looking(self, journal: Journal) -> None:
+        """Start the threads that look after the journals of others, and after the files."""
+        from minutebook.actors.recoverer import Recoverer
+        from minutebook.actors.watch import Watch
+
+        def open_another() -> SqliteLedger:
+            return open_ledger(self.path, self._settings, self._encoder)
+
+        def catch_up() -> None:
+            if self._services is not None:
+                self._services.catch_up()
+
+        self._recoverer = Recoverer(
+            side_file(self.path, ".journal.d"),
+            open_another,
+            self._encoder,
+            self.audit.tell,
+            source=f"{self._settings.service}/audit",
+            afterwards=catch_up,
+        )
+        assert isinstance(self._ledger, SqliteLedger)
+        self._watch = Watch(self._ledger, open_another, journal.in_place, self._vitals)
+        self._recoverer.start()
+        self._watch.start()
+
+    def _stop_looking(self) -> None:
+        if self._recoverer is not None:
+            self._recoverer.stop()
+        if self._watch is not None:
+            self._watch.stop()
+
+    def _new_trail(self) -> Trail:
+        return new_trail(self.path, self.producer, self._encoder, self.audit)
+
+    def _start_services(self, redactor: Redactor) -> None:
+        from minutebook.actors.services import Services
 
         chosen = self._settings
         self._services = services = Services(
             chosen.service,
-            Trail(
-                self.producer,
-                encoder,
-                self.audit,
-                lambda producer: is_gone(journals, producer),
-                recorded,
-            ),
-            app_path=_side_file(self.path, ".app.db"),
-            config_path=chosen.config_path or _side_file(self.path, ".config.toml"),
-            sandbox_directory=chosen.sandbox_directory or _side_file(self.path, ".sandboxes"),
+            self._new_trail(),
+            app_path=side_file(self.path, ".app.db"),
+            config_path=chosen.config_path or side_file(self.path, ".config.toml"),
+            sandbox_directory=chosen.sandbox_directory or side_file(self.path, ".sandboxes"),
             redactor=redactor,
             refuse=self._refuse_unrecorded,
+            revive=self._revive_services,
         )
         self.sessions = services.sessions
         self.auth = services.auth
@@ -261,22 +278,6 @@ class AuditSystem:
         # First of all: nobody shall see a state that the trail does not tell.
         services.catch_up()
         services.wait_caught_up()
-        return services
-
-    def _describe_to_writer(self) -> dict[str, Any]:
-        """Return what a writer in a process of its own is to know."""
-        chosen = self._settings
-        return {
-            "ledger": str(self.path),
-            "journals": str(_side_file(self.path, ".journal.d")),
-            "key_path": str(_side_file(self.path, ".app.key")),
-            "producer": self.producer,
-            "service": chosen.service,
-            "batch_max": chosen.batch_max,
-            "busy_timeout_s": chosen.busy_timeout,
-            "event_bytes_max": chosen.event_bytes_max,
-            "allow_network_file_system": chosen.allow_network_file_system,
-        }
 
     def _refuse_unrecorded(self) -> None:
         if self._settings.fail_closed and self._vitals.degraded:
@@ -300,11 +301,16 @@ class AuditSystem:
 
     def health(self) -> Health:
         """Return how the trail is: at once, from any thread, open or closed."""
+        if self._inherited:
+            return self._vitals.snapshot(waiting=0)
         journaled = 0 if self._journal is None else self._journal.backlog
         return self._vitals.snapshot(waiting=len(self._inbox) + journaled)
 
     def is_telling(self) -> bool:
         """Tell whether the calling thread is in the middle of a tell: for signal handlers."""
+        # What threading.Condition asks of it, too.
+        if self._reviving and self._closing._is_owned():  # type: ignore[attr-defined]
+            return True
         return self._inbox.is_held() or (self._journal is not None and self._journal.is_held())
 
     def close(self, timeout: float | None = None) -> None:
@@ -324,10 +330,12 @@ class AuditSystem:
         with self._closing:
             if self._closed:
                 return
-            if self._recoverer is not None:
-                self._recoverer.stop()
-            if self._watch is not None:
-                self._watch.stop()
+            if self._inherited:
+                # Nothing was told here, and what the parent was told is the parent's.
+                self._vitals.stopped = self._closed = True
+                forget(self)
+                return
+            self._stop_looking()
             # They tell what they end: the trail comes last.
             if self._services is not None:
                 self._services.stop(lambda: _left(deadline))
@@ -385,19 +393,105 @@ class AuditSystem:
 
     def flush_at_exit(self) -> None:
         """Commit when the process ends and threads go on; see `minutebook.actors.open_systems`."""
+        if self._inherited:
+            return
         with contextlib.suppress(FlushTimeout, AuditClosed):
             self.flush(timeout=self._settings.exit_timeout)
 
     def leave_to_parent(self) -> None:
-        """Refuse everything in a forked child; see `minutebook.actors.open_systems`."""
+        """Leave all parts alone in a forked child; see `minutebook.actors.open_systems`."""
+        # Whoever held it is not here.
         self._closing = threading.RLock()
-        self._closed = True
+        self._inherited, self._reviving = True, False
         self._ledger.leave()
         if self._journal is not None:
             self._journal.leave(_FORKED)
         self._inbox.abandon(_FORKED)
         if self._services is not None:
-            self._services.abandon(_FORKED)
+            self._services.leave(_FORKED)
+        self._recoverer = self._watch = None
+        self._become_another()
+        self.audit.leave(self._revive)
+
+    def _become_another(self) -> None:
+        self.producer = secrets.token_hex(16)
+        self._vitals = Vitals(str(self.path), self.producer)
+        self._vitals.stopped = self._closed
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads, and signal handlers of this one, out of starting parts."""
+        with self._closing:
+            if self._reviving:
+                raise AuditClosed(_REVIVING)
+            self._reviving = True
+            try:
+                yield
+            finally:
+                self._reviving = False
+
+    def _revive(self) -> None:
+        """Start the trail anew in a forked child; nothing where that was done.
+
+        Raises:
+            LedgerError, JournalError, AuditUnavailable: it cannot be; whoever uses the system
+                next tries again.
+            AuditClosed: the system was closed.
+        """
+        with self._alone():
+            if not self._inherited:
+                return
+            self._refuse_closed()
+            try:
+                self._ledger.renew()
+                self._start_trail(new_journal(self.path, self._settings, self.producer))
+            except (LedgerError, JournalError, AuditUnavailable) as error:
+                self._vitals.note_files(str(error))
+                raise
+            remember(self)
+
+    def _start_trail(self, journal: Journal) -> None:
+        audit: ActorRef[Any] | None = None
+        try:
+            self._start_looking(journal)
+            audit = self._start_audit(journal)
+            self._writer_started.get()
+            # First of all, before anybody else has the journal.
+            source = f"{self._settings.service}/audit"
+            journal.append(self._encoder.encode_head(describe_process(source)))
+            # By a signal handler, meanwhile.
+            self._refuse_closed()
+        except BaseException:
+            self._stop_looking()
+            self._vitals.give_up.set()
+            if audit is not None:
+                with contextlib.suppress(Timeout):
+                    _inbox_of(audit).close(audit).get(timeout=_GIVING_UP_S)
+            journal.end(keep=False)
+            self._become_another()
+            raise
+        self._vitals.note_files(None)
+        self._journal, self._audit_ref, self._inbox = journal, audit, _inbox_of(audit)
+        self._inherited = False
+        self.audit.connect(self._inbox, journal)
+        self._inbox.put(WAKE)
+
+    def _revive_services(self) -> None:
+        """Start the services anew in a forked child; nothing where that was done."""
+        services = self._services
+        if services is None or not services.left:
+            return
+        self._revive()
+        with self._alone():
+            if services.left:
+                self._refuse_closed()
+                services.restart(self._new_trail())
+                services.catch_up()
+                services.wait_caught_up()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise AuditClosed(CLOSED_MESSAGE)
 
     def __enter__(self) -> Self:
         return self
@@ -414,8 +508,10 @@ class AuditSystem:
         return f"<AuditSystem {self.path} {'closed' if self._closed else 'open'}>"
 
 
-def _side_file(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
+def _inbox_of(audit: ActorRef[Any]) -> AuditInbox:
+    inbox = audit.actor_inbox
+    assert isinstance(inbox, AuditInbox)
+    return inbox
 
 
 def _left(deadline: float) -> float:

@@ -54,15 +54,32 @@ class Teller:
         backlog_max: int = 100_000,
         block_timeout_s: float = 5.0,
     ) -> None:
-        self._inbox = inbox
         self._encoder = encoder
-        self._journal = journal
         self._delivery = delivery
         self._backlog_max = backlog_max
         self._block_timeout_s = block_timeout_s
-        self._plans: dict[type[AuditEvent], _Plan] = {}
+        self._revive: Callable[[], None] | None = None
+        self.connect(inbox, journal)
+
+    def connect(self, inbox: AuditInbox, journal: Journal | None) -> None:
+        """Hand over to these from here on."""
+        self._inbox = inbox
+        self._journal = journal
         self._put = inbox.put if HAS_GIL else inbox.deliver
         self._waiting_count = inbox.size
+        self._plans: dict[type[AuditEvent], _Plan] = {}
+        # Last: whoever sees this may use the others.
+        self._revive = None
+
+    def leave(self, revive: Callable[[], None]) -> None:
+        """Take nothing before `connect`, in a forked child.
+
+        Args:
+            revive: called by whoever tells, asks or flushes next; calls `connect`, or raises.
+        """
+        # Without plans each event is the first of its class: `tell` looks there only.
+        self._plans = {}
+        self._revive = revive
 
     def tell(self, event: AuditEvent, delivery: Delivery | None = None) -> None:
         """Hand over an event, and return as soon as its delivery class says.
@@ -120,6 +137,8 @@ class Teller:
             raise InvalidEvent(f"delivery {chosen!r} is unknown; use one of {DELIVERIES}.")
 
     def _tell_first(self, event: AuditEvent, delivery: Delivery | None) -> None:
+        if self._revive is not None:
+            self._revive()
         cls = type(event)
         shape = self._encoder.shape_of(cls)
         self._plans[cls] = (
@@ -164,6 +183,8 @@ class Teller:
 
     def ask_head(self, head: bytes) -> Future[Receipt]:
         """Hand over what `Encoder.encode_head` has made of an event; else like `ask`."""
+        if self._revive is not None:
+            self._revive()
         reply: Reply[Receipt] = Reply()
         if self._journal is None:
             self._deliver(Told(head, reply))
@@ -190,6 +211,8 @@ class Teller:
             FlushTimeout: it is not, yet.
             AuditClosed: the system is closed.
         """
+        if self._revive is not None:
+            self._revive()
         reply: Reply[None] = Reply()
         self._inbox.deliver(Barrier(reply))
         try:

@@ -69,6 +69,12 @@ class Chain:
         """Delete the files that hold nothing."""
         self._spares.remove()
 
+    def leave(self) -> None:
+        """Unmap all the files, and leave them as they are: in a forked child."""
+        for segment in self:
+            segment.leave()
+        self._spares.leave()
+
     def __iter__(self) -> Iterator[Segment]:
         segment: Segment | None = self.oldest
         while segment is not None:

@@ -141,6 +141,15 @@ class GuardedConnection:
             self._connection = self._connect()
             return self._connection
 
+    def reset(self) -> None:
+        """Let it be opened again by who uses it next: in a forked child.
+
+        Raises:
+            LedgerUnavailable: the file was in use when this process was forked.
+        """
+        guard(self)
+        self._closed = False
+
     def close(self) -> None:
         """Close it for good; harmless when it is closed."""
         with self._lock:

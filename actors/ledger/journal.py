@@ -372,10 +372,11 @@ class Journal:
         return self._owner.in_place()
 
     def leave(self, why: str) -> None:
-        """Refuse everything and let go of the owner's lock: in a forked child."""
+        """Refuse everything, and close what belongs to the parent: in a forked child."""
         self._lock = threading.RLock()
         self._closed = why
         self._invalidate()
+        self._chain.leave()
         self._owner.let_go()
 
     # -- the one thread that takes --------------------------------------------

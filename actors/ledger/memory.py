@@ -70,6 +70,10 @@ class MemoryLedger:
     def leave(self) -> None:
         """Nothing: a forked child has a copy of all of it."""
 
+    def renew(self) -> None:
+        """Go on with that copy."""
+        self._closed = False
+
     def verify(self) -> None:
         """Check that nothing was changed, removed or reordered.
 

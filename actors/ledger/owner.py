@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,18 @@ except ImportError:  # Windows
 
 OWNER_SUFFIX: Final = ".owner"
 """Behind a producer's id: the file whose lock its owner holds."""
+
+_held: Final[weakref.WeakSet[Owner]] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    # A copy would hold the lock on when the parent has died.
+    for owner in list(_held):
+        owner.let_go()
+
+
+if fcntl is not None:
+    os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 class Owner:
@@ -28,12 +41,13 @@ class Owner:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = _locked(path)
+        _held.add(self)
 
     def let_go(self) -> None:
         """Close the file, and with it the lock; harmless the second time.
 
-        In a forked child this closes a copy and leaves the parent's lock alone; keeping the
-        copy would hold the lock on when the parent has died.
+        Done by itself in a forked child, where it closes a copy and leaves the parent's lock
+        alone.
         """
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:

@@ -56,3 +56,13 @@ class Ledger(Protocol):
         to whom the ledger belongs, goes on.
         """
         ...
+
+    def renew(self) -> None:
+        """Go on, after `leave` or `close`, with locks and connections of the child's own.
+
+        Waits for no other process.
+
+        Raises:
+            LedgerError: it cannot be used here, or now.
+        """
+        ...

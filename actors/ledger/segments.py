@@ -111,6 +111,12 @@ class Segment:
         self.map[RECORDS_FROM : self.end] = bytes(self.end - RECORDS_FROM)
         self.end = RECORDS_FROM
 
+    def leave(self) -> None:
+        """Unmap the file, and leave it as it is."""
+        # Of a thread that was reading it, which a forked child has not got.
+        with contextlib.suppress(BufferError):
+            self.map.close()
+
     def remove(self) -> None:
         """Delete the file."""
         self.map.close()

@@ -66,6 +66,11 @@ class Spares:
         for segment in self._ready:
             segment.remove()
 
+    def leave(self) -> None:
+        """Unmap all that are ready."""
+        for segment in self._ready:
+            segment.leave()
+
     def _make(self, *, populate: bool) -> Segment:
         path = self._directory / f"{self._producer}.{next(self._numbers)}{SPARE_SUFFIX}"
         return Segment(path, self._size, populate=populate)

@@ -187,6 +187,14 @@ class SqliteLedger:
         """Let go of the lock; see `minutebook.actors.ledger.port.Ledger.leave`."""
         self._turns.close()
 
+    def renew(self) -> None:
+        """Go on in a forked child; see `minutebook.actors.ledger.port.Ledger.renew`."""
+        self._place.check_ledger()
+        # The connection is opened with the first turn: who renews waits for none.
+        self._guarded.reset()
+        self._turns.close()
+        self._turns = self._new_turns()
+
     def _new_turns(self) -> Turns:
         return Turns(self.path.with_name(self.path.name + ".lock"))
 

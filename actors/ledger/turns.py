@@ -9,6 +9,7 @@ breaks where ``flock`` is missing: it is only less fair.
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -22,6 +23,18 @@ except ImportError:  # Windows
 
 
 _NOTE_BYTES_MAX: Final = 256
+
+_open: Final[weakref.WeakSet[Turns]] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    # A copy of the descriptor would keep the parent's turn when the parent has died in it.
+    for turns in list(_open):
+        turns.let_go()
+
+
+if fcntl is not None:
+    os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 class Turns:
@@ -40,6 +53,7 @@ class Turns:
         self._path = path
         self._closed = False
         self._descriptor: int | None = self._opened()
+        _open.add(self)
 
     def __enter__(self) -> None:
         if not self._closed:
@@ -56,7 +70,7 @@ class Turns:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             except OSError:
                 # Closing lets go of it, too; who kept it would keep out everybody else.
-                self._let_go()
+                self.let_go()
 
     def taken_at_once(self) -> bool:
         """Take the turn if nobody else has it; leave it by `__exit__`."""
@@ -91,7 +105,7 @@ class Turns:
     def close(self) -> None:
         """Close the lock file; harmless when it was closed before."""
         self._closed = True
-        self._let_go()
+        self.let_go()
 
     def _opened(self) -> int:
         try:
@@ -112,7 +126,8 @@ class Turns:
             raise self._refused(error) from error
         return True
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Close the file until the next turn; done by itself in a forked child."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)

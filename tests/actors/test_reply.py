@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 import time
@@ -13,6 +14,7 @@ import pykka
 import pytest
 
 from minutebook.actors.reply import Reply
+from minutebook.domain.errors import AuditClosed
 
 WAIT_S = 10.0
 
@@ -158,3 +160,32 @@ def test_a_waiter_that_is_cancelled_or_whose_loop_is_gone_harms_nobody() -> None
     asyncio.run(main())
     reply.set(1)
     assert reply.get() == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_wait_for_its_parents_answers() -> None:
+    """Nobody would ever give them there; what was there before the fork, it has."""
+    pending, there = Reply[str](), Reply[str]()
+    mapped = pending.map(lambda value: value)
+    there.set("here")
+
+    async def wait() -> str:
+        return await pending
+
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            for get in (pending.get, mapped.get, lambda: asyncio.run(wait())):
+                with pytest.raises(AuditClosed, match="ask again"):
+                    get()
+            assert there.get() == "here"
+            own = Reply[str]()
+            later(own, "own")
+            assert own.get(timeout=WAIT_S) == "own"
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    pending.set("parent's")
+    assert mapped.get(timeout=WAIT_S) == "parent's"

@@ -136,6 +136,9 @@ class FaultyLedger:
     def leave(self) -> None:
         self._ledger.leave()
 
+    def renew(self) -> None:
+        self._ledger.renew()
+
 
 def system_on(
     ledger: Ledger, encoder: Encoder, *, path: Path = Path("a-ledger"), batch_max: int = 512
