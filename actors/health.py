@@ -53,6 +53,8 @@ class Health(BaseModel):
     wal_bytes: int
     """Size of SQLite's write-ahead log, as seen within the last second. Far over 16 MiB,
     somebody keeps a transaction open on the ledger."""
+    writer_pid: int | None = None
+    """Process that commits, when that is not this one; none while it is started again."""
 
 
 class Vitals:
@@ -85,6 +87,7 @@ class Vitals:
         self.retries = 0
         self.last_receipt: Receipt | None = None
         self.wal_bytes = 0
+        self.writer_pid: int | None = None
         self._astray: str | None = None
         self._trouble: LedgerError | None = None
         self._degraded_since: datetime | None = None
@@ -164,6 +167,7 @@ class Vitals:
             degraded_since=self._degraded_since,
             retries=self.retries,
             wal_bytes=self.wal_bytes,
+            writer_pid=self.writer_pid,
         )
 
     def _status(self) -> tuple[HealthStatus, str | None]:

@@ -103,7 +103,7 @@ class RelayActor(ThreadingActor):
         assert isinstance(message, Batch), message
         for item in message.items:
             if isinstance(item, AuditEvent):
-                self._put(self._head(item))
+                self._vitals.uncommitted += not self._put(self._head(item))
             elif isinstance(item, Barrier):
                 self._wait_for(self._journal.next_seq, item.reply)
         self._writer.send(WAKE)
@@ -112,6 +112,7 @@ class RelayActor(ThreadingActor):
         """Journal the end, have all of it committed, and end the writer."""
         journal, ledger = self._journal, self._vitals.ledger
         # BaseException: whatever goes wrong here, who waits for the end must learn of it.
+        told = journal.next_seq
         try:
             self._put(self._last_words)
             self._writer.send(END)
@@ -121,7 +122,8 @@ class RelayActor(ThreadingActor):
             if self._vitals.give_up.is_set():
                 self._writer.send(GIVE_UP)
             self._writer.stop(_END_S)
-            self._vitals.uncommitted += journal.backlog
+            # Without the last words, which nobody told.
+            self._vitals.uncommitted += max(0, told - journal.committed_seq)
             self._answer_rest()
             # What is not committed stays, for whoever opens the ledger next.
             journal.end(keep=journal.backlog > 0)
@@ -135,20 +137,22 @@ class RelayActor(ThreadingActor):
 
     # -- this actor's thread --------------------------------------------------
 
-    def _put(self, head: Callable[[int], bytes]) -> None:
-        """Journal an event, whose bytes may depend on its number."""
+    def _put(self, head: Callable[[int], bytes]) -> bool:
+        """Journal an event, whose bytes may depend on its number; false after giving up."""
         troubled = False
         while not self._vitals.give_up.is_set():
             seq = self._journal.next_seq
             try:
                 if self._journal.append_own(head(seq), seq):
-                    return
+                    return True
             except JournalError as error:
                 if not troubled:
                     logger.error("a buffered event waits for room in the journal: %s", error)
                 troubled = True
+            if self._journal.next_seq == seq:
+                # Not overtaken by a caller: there is no room.
                 self._vitals.give_up.wait(_ROOM_S)
-        self._vitals.uncommitted += 1
+        return False
 
     def _head(self, event: AuditEvent) -> Callable[[int], bytes]:
         """Serialise a buffered event, or what stands in its place when that cannot be."""
@@ -196,12 +200,14 @@ class RelayActor(ThreadingActor):
         elif "busy_s" in message:
             self._vitals.note_busy(message["busy_s"])
         elif message["trouble"] is None:
+            self._vitals.writer_pid = self._writer.pid
             self._vitals.note_recovery()
         else:
             kind = getattr(errors, message["kind"], LedgerUnavailable)
             self._vitals.note_trouble(kind(message["trouble"]))
 
     def _note_end(self, code: int) -> None:
+        self._vitals.writer_pid = None
         msg = (
             f"ledger {self._vitals.ledger}: the writer's process ended (exit code {code}) and is"
             " started again; events are kept: look for who kills it."

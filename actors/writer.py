@@ -20,7 +20,7 @@ from minutebook.actors.key_file import load_or_create_key
 from minutebook.actors.ledger.following import Follower
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.domain.encoding import Encoder
-from minutebook.domain.entry import Receipt
+from minutebook.domain.entry import Receipt, leaf_hash, leaf_input
 from minutebook.domain.errors import LedgerError, MinutebookError
 from minutebook.domain.redaction import Redactor
 
@@ -122,7 +122,7 @@ class Writer:
                 self._batch_begun = None
                 if self._vitals.give_up.is_set():
                     return
-                self._report(_summary(first, outcomes))
+                self._report(_summary(first, bodies[0], outcomes))
                 naps = 0
             elif ending:
                 return
@@ -166,12 +166,25 @@ class Writer:
             self._control.sendall(line)
 
 
-def _summary(first: int, outcomes: Sequence[Receipt | MinutebookError]) -> dict[str, Any]:
+def _summary(
+    first: int, body: bytes, outcomes: Sequence[Receipt | MinutebookError]
+) -> dict[str, Any]:
+    """Say what became of a batch: in short, when all of it was entered in one go.
+
+    Args:
+        first: number of the first event.
+        body: its bytes, which tell a new entry from one that had its id before.
+        outcomes: of all events.
+    """
     receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
     summary: dict[str, Any] = {"first": first, "to": first + len(outcomes)}
-    if len(receipts) == len(outcomes) and all(
-        after.log_index == before.log_index + 1 and after.recorded_at == before.recorded_at
-        for before, after in itertools.pairwise(receipts)
+    if (
+        len(receipts) == len(outcomes)
+        and receipts[0].leaf_hash == leaf_hash(leaf_input(receipts[0].recorded_at, body))
+        and all(
+            after.log_index == before.log_index + 1 and after.recorded_at == before.recorded_at
+            for before, after in itertools.pairwise(receipts)
+        )
     ):
         last = receipts[-1]
         return summary | {"last": [last.log_index, last.leaf_hash.hex(), last.recorded_at]}

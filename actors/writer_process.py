@@ -134,6 +134,10 @@ class WriterProcess:
             code = self._live_once()
             if self._stopped.is_set():
                 return
+            if not self._opened.is_set():
+                self._failed = f"it ended with exit code {code}."
+                self._opened.set()
+                return
             self._ended(code)
             if time.monotonic() - self._started_at > LIVED_S:
                 delay_s = RESTART_DELAY_S_MIN
@@ -159,7 +163,8 @@ class WriterProcess:
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
-        except OSError as error:
+        # No executable's name: an interpreter that is embedded in another program.
+        except (OSError, TypeError) as error:
             ours.close()
             self._failed = f"{error}."
             self._opened.set()
@@ -168,6 +173,9 @@ class WriterProcess:
             theirs.close()
         with self._sending:
             self._control = ours
+        if self._stopped.is_set():
+            # Who stops us has waited for the one before.
+            self._process.kill()
         description = self._describe() | {
             "host_pid": os.getpid(),
             "sys_path": [os.path.abspath(entry) for entry in sys.path],

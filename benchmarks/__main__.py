@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import bench_emit, bench_import
+from benchmarks import bench_busy, bench_emit, bench_import
 
-BENCHMARKS = {"emit": bench_emit.main, "import": bench_import.main}
+BENCHMARKS = {"busy": bench_busy.main, "emit": bench_emit.main, "import": bench_import.main}
 
 
 def main() -> int:

@@ -141,14 +141,19 @@ def measure(rounds: int, count: int) -> dict[str, dict[str, dict[str, float]]]:
     with (
         tempfile.TemporaryDirectory() as directory,
         AuditSystem.open(Path(directory) / "audit.db", backlog_max=10_000_000) as system,
+        AuditSystem.open(
+            Path(directory) / "other.db", backlog_max=10_000_000, writer="process"
+        ) as with_process,
         bind(identity="alice@example.com", session_id="s-1", correlation_id="req-1"),
     ):
-        tell = system.audit.tell
+        tell, tell_to_process = system.audit.tell, with_process.audit.tell
         variants: dict[str, Callable[[], object]] = {
             "plain model": build_plain,
             "construction": build,
+            "no-op emit": lambda: ignore(build()),
             "buffered": lambda: tell(build(), "buffered"),
             "journaled": lambda: tell(build()),
+            "writer=process": lambda: tell_to_process(build()),
         }
         for turn in range(rounds + 1):
             for name, call in variants.items():
@@ -158,6 +163,7 @@ def measure(rounds: int, count: int) -> dict[str, dict[str, dict[str, float]]]:
                 ):
                     result = percentiles(run(call, calls))
                     system.flush()
+                    with_process.flush()
                     if turn > 0:
                         found.setdefault(name, {}).setdefault(loop, []).append(result)
             committed = percentiles(
@@ -172,6 +178,10 @@ def measure(rounds: int, count: int) -> dict[str, dict[str, dict[str, float]]]:
         }
         for name, loops in found.items()
     }
+
+
+def ignore(event: AuditEvent) -> None:
+    """Take an event, and do nothing with it."""
 
 
 def main() -> int:

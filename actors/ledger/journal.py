@@ -244,23 +244,29 @@ class Journal:
     def _begin_following(self, state: _State) -> bool:
         if self._chain.is_full:
             return False
-        _, position, seq = state
+        # A signal handler that begins one for the same number would take the name of this one's
+        # file, or this one its: none does from here to the end, and none has done so before.
         self._beginning = True
         try:
-            following = self._chain.begin(seq)
+            if self._state is state:
+                self._lengthen(state)
         except OSError as error:
             raise _failed(self.directory, error) from error
         finally:
             self._beginning = False
-        chain, last, begun = self._chain, self._chain.last, (following.map, RECORDS_FROM, seq)
-        count, won = chain.begun + 1, False
+        return True
+
+    def _lengthen(self, state: _State) -> None:
+        _, position, seq = state
+        chain, last = self._chain, self._chain.last
+        following = chain.begin(seq)
+        begun, count, won = (following.map, RECORDS_FROM, seq), chain.begun + 1, False
         # fmt: off
         if self._state is state: last.end = position; last.following = chain.last = following; chain.begun = count; self._state = begun; won = True  # noqa: E501, E701, E702
         # fmt: on
         if not won:
             # Meanwhile an event was told that was short enough for what was left of the last.
             chain.give_back(following)
-        return True
 
     def _put_off(self, draft: bytes, crc: int, asked: _Asked | None) -> None:
         """Take an event of a signal handler that came while its thread was making a segment.

@@ -26,6 +26,7 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("backlog_max", "12", 12),
     ("backlog_bytes_max", "16777216", 16_777_216),
     ("fail_closed", "true", True),
+    ("writer", "process", "process"),
     ("batch_max", "7", 7),
     ("event_bytes_max", "70000", 70_000),
     ("busy_timeout", "0.25", 0.25),

@@ -251,6 +251,45 @@ def test_a_long_event_of_a_handler_comes_next(interrupted: Interrupted) -> None:
     assert [body[:1] for body in take_all(interrupted)] == [b"x", b"m", b"h"]
 
 
+def test_a_handler_takes_no_name_from_a_segment_that_is_begun(
+    interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes when the file has its name, and is not in use yet."""
+    fill(interrupted, 200)
+    begin = interrupted._chain.begin
+
+    def interrupted_behind(seq: int) -> Segment:
+        begun = begin(seq)
+        monkeypatch.undo()
+        interrupted.append(head_of(201, b"h"))
+        return begun
+
+    monkeypatch.setattr(interrupted._chain, "begin", interrupted_behind)
+    interrupted.append(head_of(300, b"m"))
+    taken = take_all(interrupted)
+    assert [body[:1] for body in taken] == [b"x", b"m", b"h"]
+    assert read_back(interrupted.directory) == taken
+
+
+def test_a_segment_is_not_begun_twice_for_the_same_number(
+    interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler has begun it when its thread was about to."""
+    fill(interrupted, 200)
+    begin = interrupted._begin_following
+
+    def interrupted_before(state: Any) -> bool:
+        monkeypatch.undo()
+        interrupted.append(head_of(201, b"h"))
+        return begin(state)
+
+    monkeypatch.setattr(interrupted, "_begin_following", interrupted_before)
+    interrupted.append(head_of(300, b"m"))
+    taken = take_all(interrupted)
+    assert [body[:1] for body in taken] == [b"x", b"h", b"m"]
+    assert read_back(interrupted.directory) == taken
+
+
 def test_a_handler_cannot_ask_for_what_its_thread_is_to_write(interrupted: Interrupted) -> None:
     """It would wait for itself, so it is refused, and its event is not taken."""
     fill(interrupted, 200)
@@ -486,8 +525,8 @@ class Overtaken(Journal):
         self.about_to_wait: dict[int, Callable[[], object]] = {}
         super().__init__(*arguments, **settings)
 
-    def _write(self, draft: bytes, crc: int, asked: Any) -> bool:
-        written = super()._write(draft, crc, asked)
+    def _write(self, draft: bytes, crc: int, asked: Any, *, own_seq: int | None = None) -> bool:
+        written = super()._write(draft, crc, asked, own_seq=own_seq)
         if not written and self._blocked and len(self._blocked) in self.about_to_wait:
             self.about_to_wait.pop(len(self._blocked))()
         return written

@@ -53,7 +53,8 @@ def test_nothing_can_come_between_the_test_and_the_stores(method: Callable[..., 
     """The bytecode of such a line has nothing at which CPython may interrupt it."""
     lines, first = inspect.getsourcelines(method)
     windows = {first + place for place, line in enumerate(lines) if WINDOW.match(line)}
-    line, seen = 0, 0
+    line: int | None = None
+    seen = 0
     for instruction in dis.get_instructions(method):
         line = instruction.positions.lineno if instruction.positions else line
         if line not in windows:
