@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import signal
 import threading
 import time
 import traceback
@@ -174,6 +175,7 @@ def test_a_forked_child_does_not_wait_for_its_parents_answers() -> None:
 
     child = os.fork()
     if child == 0:
+        signal.alarm(int(WAIT_S))  # a child that waits for ever ends as killed by a signal
         code = 1
         try:
             for get in (pending.get, mapped.get, lambda: asyncio.run(wait())):
