@@ -474,6 +474,7 @@ class AuditSystem:
         self._journal, self._audit_ref, self._inbox = journal, audit, _inbox_of(audit)
         self._inherited = False
         self.audit.connect(self._inbox, journal)
+        # Who takes may sleep by now.
         self._inbox.put(WAKE)
 
     def _revive_services(self) -> None:

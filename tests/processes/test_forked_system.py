@@ -222,7 +222,8 @@ def test_grandchildren_go_on_too(tmp_path: Path) -> None:
 def test_forks_while_threads_tell_and_batches_are_committed(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
     told = [0, 0]
-    with AuditSystem.open(path) as system:
+    # Few may wait, or the rest of the test would be committing them.
+    with AuditSystem.open(path, backlog_max=5000, block_timeout=WAIT_S) as system:
         done = threading.Event()
 
         def run(thread: int) -> None:
