@@ -42,6 +42,8 @@ class Health(BaseModel):
     """Events of this system that are in the ledger."""
     rejected: int
     """Events told that the ledger refused; each left an ``audit.gap`` in its place."""
+    refused: int
+    """Events that were not taken, because too much waited: each raised `AuditBacklogFull`."""
     last_log_index: int | None
     """Position of the newest entry of this system."""
     last_commit_at: datetime | None
@@ -146,11 +148,12 @@ class Vitals:
         self._degraded_since = self._degraded_since if self._astray else None
         self.retries = 0
 
-    def snapshot(self, waiting: int) -> Health:
+    def snapshot(self, *, waiting: int, refused: int) -> Health:
         """Return how the trail is.
 
         Args:
             waiting: events in the inbox and in the journal.
+            refused: events that were not taken.
         """
         status, reason = self._status()
         receipt = self.last_receipt
@@ -162,6 +165,7 @@ class Vitals:
             backlog=waiting + self.in_hand - self.journaled_in_hand,
             committed=self.committed,
             rejected=self.rejected,
+            refused=refused,
             last_log_index=None if receipt is None else receipt.log_index,
             last_commit_at=None if receipt is None else receipt.recorded_time,
             degraded_since=self._degraded_since,

@@ -302,9 +302,10 @@ class AuditSystem:
     def health(self) -> Health:
         """Return how the trail is: at once, from any thread, open or closed."""
         if self._inherited:
-            return self._vitals.snapshot(waiting=0)
+            return self._vitals.snapshot(waiting=0, refused=0)
         journaled = 0 if self._journal is None else self._journal.backlog
-        return self._vitals.snapshot(waiting=len(self._inbox) + journaled)
+        waiting = len(self._inbox) + journaled
+        return self._vitals.snapshot(waiting=waiting, refused=self.audit.refused)
 
     def is_telling(self) -> bool:
         """Tell whether the calling thread is in the middle of a tell: for signal handlers."""

@@ -65,11 +65,17 @@ class Teller:
         """Hand over to these from here on."""
         self._inbox = inbox
         self._journal = journal
+        self._refused = 0
         self._put = inbox.put if HAS_GIL else inbox.deliver
         self._waiting_count = inbox.size
         self._plans: dict[type[AuditEvent], _Plan] = {}
         # Last: whoever sees this may use the others.
         self._revive = None
+
+    @property
+    def refused(self) -> int:
+        """How many events were not taken because too much waited for the ledger."""
+        return self._refused + (0 if self._journal is None else self._journal.refused)
 
     def leave(self, revive: Callable[[], None]) -> None:
         """Take nothing before `connect`, in a forked child.
@@ -241,5 +247,6 @@ class Teller:
                     f" {self._block_timeout_s} s has made no room; the event was not taken:"
                     " look at health(), and tell it again."
                 )
+                self._refused += 1
                 raise AuditBacklogFull(msg)
             time.sleep(0.001)

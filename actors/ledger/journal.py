@@ -116,6 +116,8 @@ class Journal:
         # The mapped file, the end of its records, the next number.
         self._state: _State = (self._chain.last.map, RECORDS_FROM, 0)
         self._cursor = Cursor(self._chain.last)
+        self.refused = 0
+        """How many events were not taken because there was no room."""
         self.taken_seq = 0
         """All before this number was taken."""
         self.committed_seq = 0
@@ -191,6 +193,7 @@ class Journal:
             f"{self.backlog:,} events wait for the ledger, and waiting {wait_s} s has made no"
             " room; the event was not taken: look at health(), and tell it again."
         )
+        self.refused += 1
         raise AuditBacklogFull(msg)
 
     def append_own(self, head: bytes, seq: int) -> bool:

@@ -171,6 +171,7 @@ def test_a_full_backlog_rejects_or_blocks_until_there_is_room(tmp_path: Path) ->
                 taken.append((delivery, number))
             else:
                 pytest.fail("nothing was refused")
+        assert system.health().refused == 2
         wait_until(lambda: system.health().status == "degraded")
     finally:
         holder.close()
