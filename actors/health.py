@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.reply import Reply
 from minutebook.domain.entry import Receipt
 from minutebook.domain.errors import LedgerError
@@ -72,7 +72,7 @@ class Vitals:
     def __init__(self, ledger: str, producer: str) -> None:
         self.ledger = ledger
         self.producer = producer
-        self.give_up = threading.Event()
+        self.give_up = Flag()
         """Set by who closes the system and cannot wait any longer for the ledger."""
         self.stopped = False
         """Set when the actor has handled all that it will."""

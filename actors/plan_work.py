@@ -15,6 +15,7 @@ from minutebook.actors.base import ASK_TIMEOUT_S, Ask
 from minutebook.actors.git.apply import commit_sandbox
 from minutebook.actors.git.changes import read_changeset
 from minutebook.actors.git.command import Author
+from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.work.process import WorkProcess
 from minutebook.actors.work.progress import Step, WorkResult
 from minutebook.actors.work.spec import WorkSpec
@@ -61,7 +62,7 @@ class PlanWork:
         self._result: WorkResult | None = None
         self._step_under_way: str | None = None
         self._stopped_because: str | None = None
-        self._ended = threading.Event()
+        self._ended = Flag()
 
     def run(self) -> Execution:
         """Make the sandbox, run the work in it, and commit what it left.

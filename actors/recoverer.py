@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.recovery import Recovered, has_orphans, recover
 from minutebook.domain.encoding import Encoder
@@ -52,7 +53,7 @@ class Recoverer:
         self._source = source
         self._interval_s = interval_s
         self._afterwards = afterwards
-        self._stopped = threading.Event()
+        self._stopped = Flag()
         self._thread = threading.Thread(target=self._run, name="minutebook-recoverer", daemon=True)
 
     def start(self) -> None:

@@ -18,6 +18,7 @@ from pykka import ThreadingActor
 from minutebook.actors.committer import described
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Barrier, Batch, resolve, uncommitted
+from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.journal import Journal
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.reply import Reply
@@ -79,7 +80,7 @@ class RelayActor(ThreadingActor):
         self._opened = time.monotonic()
         self._answering = threading.Lock()
         self._barriers: deque[tuple[int, Reply[None]]] = deque()
-        self._progress = threading.Event()
+        self._progress = Flag()
         self._started = started
         self._writer = WriterProcess(
             lambda: describe() | {"seq": journal.committed_seq}, self._hear, self._note_end

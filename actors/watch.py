@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from minutebook.actors.health import Vitals
+from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.wal import WAL_BYTES_MAX
 from minutebook.domain.errors import MinutebookError
 
@@ -69,7 +70,7 @@ class Watch:
         self._wal = ledger.path.with_name(ledger.path.name + "-wal")
         self._warned = False
         self._pause, self._next_pause = 0, 1
-        self._stopped = threading.Event()
+        self._stopped = Flag()
         self._thread = threading.Thread(target=self._run, name="minutebook-watch", daemon=True)
 
     def start(self) -> None:

@@ -17,6 +17,7 @@ from minutebook.actors.committer import Committer
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import NAP_S, NAPS
 from minutebook.actors.key_file import load_or_create_key
+from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.following import Follower
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.domain.encoding import Encoder
@@ -83,7 +84,7 @@ class Writer:
         )
         self._sending = threading.Lock()
         self._vitals = _ReportingVitals(str(self._path), description["producer"], self._report)
-        self._woken = threading.Event()
+        self._woken = Flag()
         self._ending = False
         self._batch_begun: float | None = None
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from minutebook.actors.ledger.flag import Flag
 from minutebook.domain.errors import AuditUnavailable
 
 logger = logging.getLogger("minutebook.audit")
@@ -66,9 +67,9 @@ class WriterProcess:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
-        self._opened = threading.Event()
+        self._opened = Flag()
         self._failed: str | None = None
-        self._stopped = threading.Event()
+        self._stopped = Flag()
         self.heard_at = time.monotonic()
         """When the writer last said something; `time.monotonic`."""
         self._thread = threading.Thread(target=self._run, name="minutebook-writer", daemon=True)

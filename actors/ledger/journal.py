@@ -22,6 +22,7 @@ from typing import Any, Final, Literal
 from zlib_ng.zlib_ng import crc32
 
 from minutebook.actors.ledger.chain import Chain
+from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.gil import HAS_GIL
 from minutebook.actors.ledger.owner import OWNER_SUFFIX, Owner
 from minutebook.actors.ledger.segments import (
@@ -100,7 +101,7 @@ class Journal:
         self._replies: dict[int, _Asked] = {}
         self._closed: str | None = None
         # One for each caller that waits for room: none can miss what another one cleared.
-        self._blocked: list[threading.Event] = []
+        self._blocked: list[Flag] = []
         self._beginning = False
         self._late: deque[tuple[bytes, int]] = deque()
         try:
@@ -175,7 +176,7 @@ class Journal:
                 return
         wait_s = self._block_timeout_s if self._overflow == "block" else 0.0
         deadline = time.monotonic() + wait_s
-        room = threading.Event()
+        room = Flag()
         self._blocked.append(room)
         try:
             while True:

@@ -57,6 +57,9 @@ class Unlucky:
     def leave(self) -> None:
         self._ledger.leave()
 
+    def renew(self) -> None:
+        self._ledger.renew()
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
