@@ -122,7 +122,10 @@ def main(path: str, how: str) -> None:
                 with close_on_signals(system):
                     try:
                         print("ready", flush=True)
-                        await asyncio.Event().wait()
+                        # Not one long wait: asyncio.run has no wake-up for a SIGINT that comes
+                        # just before the loop sleeps.
+                        while True:  # noqa: ASYNC110
+                            await asyncio.sleep(0.05)
                     finally:
                         tell_late()
 
