@@ -14,7 +14,7 @@ from typing import Final
 
 from minutebook.actors.ledger.owner import OWNER_SUFFIX
 from minutebook.actors.ledger.port import Ledger
-from minutebook.actors.ledger.segments import SEGMENT_SUFFIX, Damage, Scan, scan
+from minutebook.actors.ledger.segments import SEGMENT_SUFFIX, Damage, Scan, is_torn, scan
 from minutebook.domain.encoding import Encoder, finish, with_producer
 from minutebook.domain.entry import Receipt, Record
 from minutebook.domain.errors import DuplicateEvent, JournalError, LedgerError
@@ -68,6 +68,8 @@ class Recovered:
     """Stretches that could not be read; their segments are kept aside."""
     kept: list[str] = field(default_factory=list)
     """Names of those segments."""
+    torn: bool = False
+    """Whether the owner died while it wrote the last record, whose tell had not returned."""
 
 
 def recover(directory: Path, ledger: Ledger, encoder: Encoder) -> list[Recovered]:
@@ -95,7 +97,7 @@ def recover(directory: Path, ledger: Ledger, encoder: Encoder) -> list[Recovered
                 unreadable = error
     if unreadable is not None:
         raise _unreadable(directory, unreadable) from unreadable
-    return [result for result in results if result.found or result.damage]
+    return [result for result in results if result.found or result.damage or result.torn]
 
 
 def has_orphans(directory: Path) -> bool:
@@ -181,9 +183,13 @@ def _recover_one(directory: Path, producer: str, ledger: Ledger, encoder: Encode
     result = Recovered(producer)
     segments = _matching(directory, re.compile(rf"{producer}-\d{{16}}{re.escape(SEGMENT_SUFFIX)}"))
     for path, following in itertools.zip_longest(segments, segments[1:]):
-        found = scan(path.read_bytes(), producer, _first_seq(path))
+        data = path.read_bytes()
+        found = scan(data, producer, _first_seq(path))
         goes_on_at = None if following is None else _first_seq(following)
         damage = _settled(found, _first_seq(path), goes_on_at)
+        if _ends_torn(damage, data, goes_on_at):
+            result.torn = True
+            damage.pop()
         bodies = {seq: with_producer(finish(draft), producer, seq) for seq, draft in found.records}
         for first_seq, lost, _ in damage:
             if lost:
@@ -218,6 +224,13 @@ def _settled(found: Scan, first_seq: int, following: int | None) -> list[Damage]
         offset = found.end if last is None else last.offset
         damage.append(Damage(expected, max(0, following - expected), offset))
     return damage
+
+
+def _ends_torn(damage: list[Damage], data: bytes, goes_on_at: int | None) -> bool:
+    if goes_on_at is not None or not damage:
+        return False
+    _, lost, offset = damage[-1]
+    return lost == 0 and offset > 0 and is_torn(data, offset)
 
 
 def _commit(ledger: Ledger, bodies: list[bytes], encoder: Encoder) -> int:

@@ -39,6 +39,7 @@ SEGMENT_SUFFIX: Final = ".journal"
 SPARE_SUFFIX: Final = ".new"
 """Of a file that holds nothing that is not committed."""
 
+_EVENT_BEGIN: Final = b'{"id":"'
 _SEGMENT_HEADER: Final = struct.Struct("<8s32sQ16x")
 LOW_HALF: Final = 0xFFFF_FFFF
 """Of a sequence number."""
@@ -182,6 +183,19 @@ def scan(data: bytes, producer: str, first_seq: int) -> Scan:
         damage.append(Damage(expected, found[0] - expected, offset))
         expected, offset = found
     return Scan(records, damage, offset)
+
+
+def is_torn(data: bytes, offset: int) -> bool:
+    """Tell whether a damaged end is the record that a process died in while it wrote it.
+
+    A kill comes where the copy waits for the next page of memory, or its first bytes, which
+    are stored last: a part of the one record is zeros, which no event's bytes are, or its end is
+    missing. A whole one with a wrong checksum was there, and has been damaged since.
+    """
+    size = int.from_bytes(data[offset : offset + 4], "little")
+    rest = data[offset + RECORD_HEADER.size :].rstrip(b"\0")
+    whole = size > 0 and b"\0" not in rest and rest.endswith(b"}")
+    return not whole and rest.count(_EVENT_BEGIN) <= 1
 
 
 def record_at(data: bytes | mmap.mmap, offset: int, seq: int) -> bytes | None:

@@ -319,6 +319,25 @@ def check_recovered(entries: Sequence[Entry], returned: list[tuple[str, int]]) -
         assert len(numbers) - sum(who == teller for who, _ in returned) <= 1
 
 
+@pytest.mark.parametrize("written", [17, 100, -1])
+def test_a_record_that_its_owner_died_in_is_cut_and_reported(
+    directory: Path, encoder: Encoder, written: int
+) -> None:
+    """Its tell had not returned: nothing is missing, and no file is kept aside."""
+    told = left_behind(directory, encoder, 3)
+    (path,) = segments_in(directory)
+    data = path.read_bytes()
+    last = data.rindex(told[2].partition(b',"producer":"')[0]) - 16
+    end = len(data.rstrip(b"\0"))
+    torn = data[: last + written if written > 0 else end - 1]
+    path.write_bytes(torn.ljust(len(data), b"\0"))
+    ledger = MemoryLedger(encoder)
+    (result,) = recover(directory, ledger, encoder)
+    assert (result.found, result.torn, result.damage, result.kept) == (2, True, [], [])
+    assert [entry.body for entry in ledger.entries] == told[:2]
+    assert left_in(directory) == set()
+
+
 @pytest.mark.parametrize("threads", [1, 8])
 def test_what_had_returned_survives_the_kill(
     directory: Path, encoder: Encoder, threads: int

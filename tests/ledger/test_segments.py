@@ -14,6 +14,7 @@ from minutebook.actors.ledger.segments import (
     Damage,
     Segment,
     checksum,
+    is_torn,
     scan,
 )
 from minutebook.actors.ledger.spares import Spares
@@ -159,6 +160,32 @@ def test_a_torn_end_is_reported_once(segment: Segment) -> None:
     found = scan(bytes(data), PRODUCER, 100)
     assert found.records == numbered(100, BODIES[:7])
     assert found.damage == [Damage(107, 0, offset_of(7))]
+
+
+EVENT = b'{"id":"1","type":"x.y","payload":{"n":1}'
+
+
+@pytest.mark.parametrize(
+    ("end", "torn"),
+    [
+        (record(EVENT, 0)[:-1], True),
+        (record(EVENT, 0)[:20], True),
+        (record(EVENT, 0)[:3], True),
+        (bytes(6) + record(EVENT, 0)[6:30], True),
+        (bytes(5) + record(EVENT, 0)[5:], True),
+        (record(EVENT, 0)[:20] + bytes(9) + record(EVENT, 0)[29:], True),
+        (record(EVENT, 1), False),
+        (record(EVENT, 0)[:-2] + b"2}", False),
+        (bytes([record(EVENT, 0)[0] ^ 1]) + record(EVENT, 0)[1:], False),
+        (record(EVENT, 1) + record(EVENT, 2)[:-1], False),
+    ],
+)
+def test_a_record_that_a_process_died_in_is_told_from_one_that_was_damaged(
+    end: bytes, torn: bool
+) -> None:
+    """By the zeros in it, or by its missing end; two of them are no one's last."""
+    before = bytes(RECORDS_FROM)
+    assert is_torn(before + end + bytes(500), len(before)) is torn
 
 
 @pytest.mark.parametrize("cut", [0, 1, RECORDS_FROM - 1, RECORDS_FROM, RECORDS_FROM + 1])

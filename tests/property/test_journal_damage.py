@@ -18,6 +18,7 @@ from minutebook.actors.ledger.segments import (
     SEGMENT_SUFFIX,
     Segment,
     checksum,
+    is_torn,
     scan,
 )
 from minutebook.domain.encoding import with_producer
@@ -226,11 +227,14 @@ def test_a_recovery_commits_what_is_readable_once(
         assert covered == list(range(FIRST, covered[-1] + 1 if covered else FIRST))
         if followed:
             assert covered[-1] == FIRST + COUNT + 2
-        damaged = bool(found.damage) or len(gaps) > 0
+        torn = not followed and bool(found.damage) and found.damage[-1].lost == 0
+        torn = torn and found.damage[-1].offset > 0 and is_torn(data, found.damage[-1].offset)
+        damaged = len(found.damage) > torn or len(gaps) > 0
         left = {file.name for file in directory.iterdir()} - {"recovery.lock"}
         assert left == ({hurt_file.name + DAMAGED_SUFFIX} if damaged else set())
         if damaged:
             (result,) = results
+            assert result.torn == torn
             assert result.kept == [hurt_file.name + DAMAGED_SUFFIX]
             assert (directory / result.kept[0]).read_bytes() == data
         before = list(ledger.entries)
