@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.recovery import Recovered, has_orphans, recover
+from minutebook.actors.looking import Looker
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.errors import MinutebookError
 from minutebook.domain.event import AuditEvent
@@ -22,7 +21,7 @@ INTERVAL_S: Final = 5.0
 """How often the journals of others are looked at."""
 
 
-class Recoverer:
+class Recoverer(Looker):
     """Looks for journals of dead owners now and then, on a thread of its own.
 
     Args:
@@ -46,37 +45,25 @@ class Recoverer:
         interval_s: float = INTERVAL_S,
         afterwards: Callable[[], None] = lambda: None,
     ) -> None:
+        super().__init__("minutebook-recoverer", interval_s)
         self._directory = directory
         self._open_ledger = open_ledger
         self._encoder = encoder
         self._tell = tell
         self._source = source
-        self._interval_s = interval_s
         self._afterwards = afterwards
-        self._stopped = Flag()
-        self._thread = threading.Thread(target=self._run, name="minutebook-recoverer", daemon=True)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more; a recovery under way is finished."""
-        self._stopped.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(self._interval_s)
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._interval_s):
-            try:
-                if has_orphans(self._directory):
-                    self._recover()
-                self._afterwards()
-            # It stays as it is, and the next look tries again.
-            except (MinutebookError, OSError) as error:
-                logger.warning("a journal could not be recovered yet: %s", error)
-            except Exception:
-                logger.exception("a journal could not be recovered")
+    def look(self) -> None:
+        """Look for journals once, and recover them."""
+        try:
+            if has_orphans(self._directory):
+                self._recover()
+            self._afterwards()
+        # It stays as it is, and the next look tries again.
+        except (MinutebookError, OSError) as error:
+            logger.warning("a journal could not be recovered yet: %s", error)
+        except Exception:
+            logger.exception("a journal could not be recovered")
 
     def _recover(self) -> None:
         ledger = self._open_ledger()

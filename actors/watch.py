@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
 from minutebook.actors.health import Vitals
-from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.wal import WAL_BYTES_MAX
+from minutebook.actors.looking import Looker
 from minutebook.domain.errors import MinutebookError
 
 logger = logging.getLogger("minutebook.audit")
@@ -42,7 +41,7 @@ class Watched(Protocol):
         """Cut the write-ahead log; raises `LedgerError` when that cannot be now."""
 
 
-class Watch:
+class Watch(Looker):
     """Looks at the ledger's files every second, on a thread of its own.
 
     Args:
@@ -62,34 +61,22 @@ class Watch:
         *,
         interval_s: float = INTERVAL_S,
     ) -> None:
+        super().__init__("minutebook-watch", interval_s)
         self._ledger = ledger
         self._open_ledger = open_ledger
         self._journal_in_place = journal_in_place
         self._vitals = vitals
-        self._interval_s = interval_s
         self._wal = ledger.path.with_name(ledger.path.name + "-wal")
         self._warned = False
         self._pause, self._next_pause = 0, 1
-        self._stopped = Flag()
-        self._thread = threading.Thread(target=self._run, name="minutebook-watch", daemon=True)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopped.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(self._interval_s)
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._interval_s):
-            try:
-                self._vitals.note_files(self._ledger.look() or self._look_at_journal())
-                self._look_at_log()
-            except Exception:
-                logger.exception("ledger %s: its files could not be looked at", self._ledger.path)
+    def look(self) -> None:
+        """Look at the files once."""
+        try:
+            self._vitals.note_files(self._ledger.look() or self._look_at_journal())
+            self._look_at_log()
+        except Exception:
+            logger.exception("ledger %s: its files could not be looked at", self._ledger.path)
 
     def _look_at_journal(self) -> str | None:
         if self._journal_in_place():
