@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pykka import ThreadingActor
 
-from minutebook.actors.committer import Committer, described
+from minutebook.actors.committer import Committer
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Barrier, Batch, Told, resolve, uncommitted
 from minutebook.actors.ledger.port import Ledger
@@ -20,7 +20,8 @@ from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.entry import Receipt
 from minutebook.domain.errors import MinutebookError
 from minutebook.domain.event import AuditEvent
-from minutebook.domain.trail_events import AuditGap, AuditSystemClosed
+from minutebook.domain.gap import described, refused
+from minutebook.domain.trail_events import AuditSystemClosed
 
 if TYPE_CHECKING:
     from minutebook.actors.ledger.journal import Journal
@@ -136,16 +137,7 @@ class AuditActor(ThreadingActor):
         except BaseException as error:
             logger.exception("a buffered event cannot be stored")
             self._vitals.rejected += 1
-            gap = AuditGap(
-                source=self._source,
-                cause="unstorable",
-                count=1,
-                first_seq=self._next_seq,
-                last_seq=self._next_seq,
-                event_id=event.id,
-                event_type=type(event).type,
-                detail=described(error),
-            )
+            gap = refused(event, source=self._source, seq=self._next_seq, detail=described(error))
             return self._encoder.encode_head(gap)
 
     def on_stop(self) -> None:

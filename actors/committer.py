@@ -17,7 +17,7 @@ from minutebook.domain.errors import (
     ServiceFailure,
     UncommittedEvents,
 )
-from minutebook.domain.gap import substitute
+from minutebook.domain.gap import described, substitute
 
 logger = logging.getLogger("minutebook.audit")
 
@@ -26,9 +26,6 @@ RETRY_DELAY_S_MIN: Final = 0.02
 
 RETRY_DELAY_S_MAX: Final = 2.0
 """Longest wait between two tries."""
-
-DETAIL_CHARACTERS_MAX: Final = 2000
-"""Most of an exception's text that goes into an ``audit.gap``, which must always fit."""
 
 
 class _GivenUp(Exception):
@@ -121,11 +118,3 @@ class Committer:
                 self._vitals.note_recovery()
                 return outcomes
         raise _GivenUp
-
-
-def described(error: BaseException) -> str:
-    """Return an exception's type and text, for the detail of a gap."""
-    try:
-        return f"{type(error).__name__}: {error}"[:DETAIL_CHARACTERS_MAX]
-    except Exception:  # noqa: BLE001 - its text is broken, the event still needs its gap
-        return type(error).__name__

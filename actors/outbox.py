@@ -100,11 +100,7 @@ class Outbox:
         """
         self._take_over()
         self._tell_untold()
-        settled = self._settled()
-        if settled:
-            with self.database.transaction():
-                self._delete(settled)
-            self._forget(settled)
+        self.clear(self.database)
 
     def has_intents(self) -> bool:
         """Tell whether the actor, here or in another process, has begun something outside."""
@@ -159,10 +155,10 @@ class Outbox:
         return bool(self._settled())
 
     def clear(self, database: AppDatabase) -> None:
-        """Delete what is settled, when all is closed and the outcomes are known.
+        """Delete what is settled.
 
         Args:
-            database: a connection; the outbox's own is closed.
+            database: a connection: the outbox's own, or another one when that is closed.
         """
         settled = self._settled()
         if settled:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from minutebook.actors.appdb import AppDatabase
+from minutebook.actors.ledger.clock import now_microseconds
 from minutebook.actors.teller import Teller
 from minutebook.domain.context import Binding
 from minutebook.domain.encoding import Encoder
@@ -106,7 +106,7 @@ class Recording:
                 json.dumps(intent.binding._asdict()),
                 json.dumps(detail),
                 head,
-                _now(),
+                now_microseconds(),
             ),
         )
         return intent
@@ -139,10 +139,6 @@ class Recording:
         self._database.execute(
             "INSERT INTO outbox (event_id, producer, actor, head, created_at)"
             " VALUES (?, ?, ?, ?, ?)",
-            (event_id, self._trail.producer, self._actor, head, _now()),
+            (event_id, self._trail.producer, self._actor, head, now_microseconds()),
         )
         self.written.append(Written(event_id, head, waits))
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

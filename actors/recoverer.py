@@ -84,6 +84,6 @@ def describe(result: Recovered, source: str) -> AuditRecovered:
         found=result.found,
         committed=result.committed,
         unreadable=sum(damage.lost for damage in result.damage),
-        torn=result.torn or any(damage.lost == 0 and damage.offset > 0 for damage in result.damage),
+        torn=result.torn or any(damage.is_open_end for damage in result.damage),
         kept_aside=tuple(result.kept),
     )

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from pykka import ThreadingActor
 
-from minutebook.actors.committer import described
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Barrier, Batch, resolve, uncommitted
 from minutebook.actors.ledger.flag import Flag
@@ -34,7 +33,8 @@ from minutebook.domain.errors import (
     MinutebookError,
 )
 from minutebook.domain.event import AuditEvent
-from minutebook.domain.trail_events import AuditGap, AuditSystemClosed
+from minutebook.domain.gap import described, refused
+from minutebook.domain.trail_events import AuditSystemClosed
 
 logger = logging.getLogger("minutebook.audit")
 
@@ -164,16 +164,7 @@ class RelayActor(ThreadingActor):
             self._vitals.rejected += 1
             detail = described(error)
             return lambda seq: self._encoder.encode_head(
-                AuditGap(
-                    source=self._source,
-                    cause="unstorable",
-                    count=1,
-                    first_seq=seq,
-                    last_seq=seq,
-                    event_id=event.id,
-                    event_type=type(event).type,
-                    detail=detail,
-                )
+                refused(event, source=self._source, seq=seq, detail=detail)
             )
         return lambda _: encoded
 

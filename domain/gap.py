@@ -13,8 +13,12 @@ from uuid import UUID, uuid5
 
 from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.entry import Record, from_microseconds
+from minutebook.domain.event import AuditEvent
 from minutebook.domain.surrogates import unescape_all
 from minutebook.domain.trail_events import AuditGap
+
+DETAIL_CHARACTERS_MAX: Final = 2000
+"""Most of an exception's text that goes into an ``audit.gap``, which must always fit."""
 
 _NAMESPACE: Final = UUID("6c1f4d3e-5b0a-5c59-9d1c-2f6d3b8a7e10")
 
@@ -59,6 +63,35 @@ def substitute(
     )
     head = encoder.encode_head(gap)
     return Record.of(with_producer(head, record.producer, record.producer_seq))
+
+
+def refused(event: AuditEvent, *, source: str, seq: int, detail: str) -> AuditGap:
+    """Return the ``audit.gap`` that takes the place of a buffered event that cannot be stored.
+
+    Args:
+        event: what could not be stored.
+        source: the envelope's ``source``.
+        seq: the number that the event would have had.
+        detail: what happened, in words.
+    """
+    return AuditGap(
+        source=source,
+        cause="unstorable",
+        count=1,
+        first_seq=seq,
+        last_seq=seq,
+        event_id=event.id,
+        event_type=type(event).type,
+        detail=detail,
+    )
+
+
+def described(error: BaseException) -> str:
+    """Return an exception's type and text, for the detail of a gap."""
+    try:
+        return f"{type(error).__name__}: {error}"[:DETAIL_CHARACTERS_MAX]
+    except Exception:  # noqa: BLE001 - its text is broken, the event still needs its gap
+        return type(error).__name__
 
 
 def missing(

@@ -33,7 +33,7 @@ from minutebook.actors.ledger.segments import (
     Segment,
 )
 from minutebook.actors.ledger.taking import Cursor
-from minutebook.domain.encoding import finish
+from minutebook.domain.encoding import finish, with_producer
 from minutebook.domain.errors import AuditBacklogFull, AuditClosed, JournalError
 
 SEGMENT_BYTES: Final = 1024 * 1024
@@ -89,7 +89,6 @@ class Journal:
         self.producer = producer
         self._waiting = False
         self._attention = False
-        self._tail = b',"producer":"%b","producer_seq":' % producer.encode("ascii")
         size = max(SEGMENT_BYTES, 4 * event_bytes_max)
         self._limit = self._segment_limit = size - len(END)
         self._record_bytes_max = self._segment_limit - RECORDS_FROM - _HEADER_SIZE
@@ -393,8 +392,10 @@ class Journal:
         """Return the next bodies, at most so many, in order, and the replies by place."""
         first = self.taken_seq
         count = min(count, self._state[2] - first)
-        read, tail = self._cursor.read, self._tail
-        bodies = [b"%b%b%d}" % (finish(read()), tail, first + place) for place in range(count)]
+        bodies = [
+            with_producer(finish(self._cursor.read()), self.producer, seq)
+            for seq in range(first, first + count)
+        ]
         self.taken_seq = first + count
         if not self._replies:
             return bodies, {}

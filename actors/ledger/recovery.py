@@ -18,7 +18,7 @@ from minutebook.actors.ledger.segments import SEGMENT_SUFFIX, Damage, Scan, is_t
 from minutebook.domain.encoding import Encoder, finish, with_producer
 from minutebook.domain.entry import Receipt, Record
 from minutebook.domain.errors import DuplicateEvent, JournalError, LedgerError
-from minutebook.domain.gap import missing, substitute
+from minutebook.domain.gap import described, missing, substitute
 
 try:
     import fcntl
@@ -28,9 +28,6 @@ except ImportError:  # Windows
 logger = logging.getLogger("minutebook.audit")
 
 BATCH_MAX: Final = 512
-
-DETAIL_CHARACTERS_MAX: Final = 2000
-"""Most of an exception's text that goes into an ``audit.gap``."""
 
 LOCK_NAME: Final = "recovery.lock"
 """Held by whoever recovers: who opens then waits until all of it is committed."""
@@ -217,8 +214,7 @@ def _settled(found: Scan, first_seq: int, following: int | None) -> list[Damage]
     damage = list(found.damage)
     if following is None:
         return damage
-    torn = damage and damage[-1].offset > 0 and damage[-1].lost == 0
-    last = damage.pop() if torn else None
+    last = damage.pop() if damage and damage[-1].is_open_end else None
     expected = found.records[-1][0] + 1 if found.records else first_seq
     if following > expected or last is not None:
         offset = found.end if last is None else last.offset
@@ -229,8 +225,7 @@ def _settled(found: Scan, first_seq: int, following: int | None) -> list[Damage]
 def _ends_torn(damage: list[Damage], data: bytes, goes_on_at: int | None) -> bool:
     if goes_on_at is not None or not damage:
         return False
-    _, lost, offset = damage[-1]
-    return lost == 0 and offset > 0 and is_torn(data, offset)
+    return damage[-1].is_open_end and is_torn(data, damage[-1].offset)
 
 
 def _commit(ledger: Ledger, bodies: list[bytes], encoder: Encoder) -> int:
@@ -257,8 +252,7 @@ def _append(
         if len(bodies) > 1:
             return [outcome for body in bodies for outcome in _append(ledger, [body], encoder)]
         logger.exception("a journaled event could not be stored")
-        detail = f"{type(error).__name__}: {error}"[:DETAIL_CHARACTERS_MAX]
-        gap = substitute(Record.of(bodies[0]), encoder, cause="unstorable", detail=detail)
+        gap = substitute(Record.of(bodies[0]), encoder, cause="unstorable", detail=described(error))
         return ledger.append([gap.body])
 
 

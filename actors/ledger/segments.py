@@ -139,6 +139,11 @@ class Damage(NamedTuple):
     offset: int
     """Where it begins; 0 is the segment's header."""
 
+    @property
+    def is_open_end(self) -> bool:
+        """Whether it is the end of what can be read, and nothing is known to follow."""
+        return self.lost == 0 and self.offset > 0
+
 
 class Scan(NamedTuple):
     """What a segment file holds."""
