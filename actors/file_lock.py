@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from minutebook.actors.ledger.held import hold, let_go
 from minutebook.domain.errors import FileLockError
 
 try:
@@ -19,18 +20,6 @@ WAIT_S: Final = 10.0
 """How long who has it is waited for."""
 
 _POLL_S: Final = 0.005
-
-_held: Final[set[int]] = set()
-
-
-def _let_go_in_child() -> None:
-    # A process that is forked while another thread holds a lock would hold it on.
-    while _held:
-        os.close(_held.pop())
-
-
-if fcntl is not None:
-    os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 class FileLock:
@@ -81,11 +70,10 @@ class FileLock:
     ) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            _held.discard(descriptor)
             if fcntl is not None:
                 # Closing it would not do while a forked child has a copy.
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
-            os.close(descriptor)
+            let_go(descriptor)
 
     def remove(self) -> None:
         """Delete the file, while it is held: who waits for it makes another."""
@@ -94,7 +82,7 @@ class FileLock:
     def _try(self) -> bool:
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            _held.add(descriptor)
+            hold(descriptor)
             taken = False
             try:
                 if fcntl is not None:
@@ -105,8 +93,7 @@ class FileLock:
                 pass
             finally:
                 if not taken:
-                    _held.discard(descriptor)
-                    os.close(descriptor)
+                    let_go(descriptor)
         except OSError as error:
             msg = (
                 f"lock file {self.path}: {error.strerror}; make its directory writable, on a"

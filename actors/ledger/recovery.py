@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from minutebook.actors.ledger.held import hold, let_go
 from minutebook.actors.ledger.owner import OWNER_SUFFIX
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.segments import SEGMENT_SUFFIX, Damage, Scan, is_torn, scan
@@ -36,19 +37,6 @@ _OWNER: Final = re.compile(f"[0-9a-f]{{32}}{re.escape(OWNER_SUFFIX)}")
 
 DAMAGED_SUFFIX: Final = ".damaged"
 """Behind the name of a segment that is kept aside because a part of it cannot be read."""
-
-_held: Final[set[int]] = set()
-
-
-def _let_go_in_child() -> None:
-    # A process that is forked while another thread recovers would hold its locks on, for as
-    # long as it lives.
-    while _held:
-        os.close(_held.pop())
-
-
-if fcntl is not None:
-    os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 @dataclass
@@ -139,7 +127,7 @@ def _alone(directory: Path, *, wait: bool) -> Iterator[bool]:
     except OSError as error:
         msg = f"journal {directory}: {error.strerror}; make the directory and its files writable."
         raise JournalError(msg) from error
-    _held.add(descriptor)
+    hold(descriptor)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -151,8 +139,7 @@ def _alone(directory: Path, *, wait: bool) -> Iterator[bool]:
             raise JournalError(msg) from error
         yield True
     finally:
-        _held.discard(descriptor)
-        os.close(descriptor)
+        let_go(descriptor)
 
 
 @contextlib.contextmanager
@@ -162,7 +149,7 @@ def _adopted(owner: Path) -> Iterator[bool]:
     except FileNotFoundError:
         yield False
         return
-    _held.add(descriptor)
+    hold(descriptor)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -172,8 +159,7 @@ def _adopted(owner: Path) -> Iterator[bool]:
         # Another one may have adopted, and deleted, it between the two steps.
         yield os.fstat(descriptor).st_nlink > 0
     finally:
-        _held.discard(descriptor)
-        os.close(descriptor)
+        let_go(descriptor)
 
 
 def _recover_one(directory: Path, producer: str, ledger: Ledger, encoder: Encoder) -> Recovered:
