@@ -19,6 +19,7 @@ from minutebook.domain.entry import Receipt
 from minutebook.domain.errors import AuditBacklogFull, FlushTimeout, InvalidEvent
 from minutebook.domain.event import DELIVERIES, AuditEvent, Delivery
 from minutebook.domain.plain import plain_part
+from minutebook.domain.surrogates import ESCAPE_IN_JSON
 
 if TYPE_CHECKING:
     from minutebook.actors.ledger.journal import Journal
@@ -126,7 +127,9 @@ class Teller:
                 except (TypeError, OverflowError):
                     pass
                 else:
-                    if BACKSLASH not in flat and len(flat) <= bytes_max:
+                    if len(flat) <= bytes_max and (
+                        BACKSLASH not in flat or ESCAPE_IN_JSON not in flat
+                    ):
                         if append(flat, preface, crc):
                             self._inbox.put(WAKE)
                         return

@@ -14,6 +14,7 @@ import pytest
 
 from minutebook.actors import AuditSystem
 from minutebook.domain import AuditEvent, EventDefinitionError, InvalidEvent, UncommittedEvents
+from minutebook.domain.encoding import with_producer
 from minutebook.domain.errors import AuditBacklogFull, AuditUnavailable
 from tests.contract.trail import WAIT_S, Counted, check_trail, counted, entries_of, wait_until
 
@@ -242,3 +243,19 @@ def test_a_forked_child_leaves_the_parents_journal_alone(tmp_path: Path) -> None
     entries = entries_of(path)
     assert sorted(counted(entries)) == [("child", 1), ("parent", 1), ("parent", 2)]
     assert "audit.recovered" not in {entry.type for entry in entries}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["plain", 'said "yes"\n', "back\\slash", "\x10 escapes", "\udcff no UTF-8", 'both \x10 and "'],
+)
+def test_what_is_stored_is_what_the_encoder_writes(tmp_path: Path, text: str) -> None:
+    """Whichever of its ways a tell takes to the journal."""
+    path = tmp_path / "audit.db"
+    event = Counted(who="x", number=0, note=text)
+    with AuditSystem.open(path) as system:
+        system.audit.tell(event)
+        head = system._encoder.encode_head(event)
+    (entry,) = (entry for entry in entries_of(path) if entry.type == Counted.type)
+    assert entry.body == with_producer(head, entry.producer, entry.producer_seq)
+    assert entry.payload["note"] == text
