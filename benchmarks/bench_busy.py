@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.bench_emit import build
+from benchmarks.document import write_document
 from minutebook.actors import AuditSystem
 from minutebook.domain import bind
 
@@ -96,9 +97,7 @@ def main() -> int:
     print(json.dumps(conditions))
     for writer, figures in results.items():
         print(f"{writer:<8}" + "  ".join(f"{name} {value:,}" for name, value in figures.items()))
-    if arguments.json:
-        document = {"conditions": conditions, "results": results}
-        arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_document(arguments.json, conditions, results)
     return 0
 
 

@@ -25,6 +25,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from benchmarks.document import write_document
 from minutebook.actors import AuditSystem
 from minutebook.domain import AuditEvent, bind
 from minutebook.domain.envelope import new_id
@@ -215,9 +216,7 @@ def main() -> int:
                 f"{name:<14}{loop:<8}{figures['p50']:>9.2f}{figures['p99']:>9.1f}"
                 f"{figures['p99.9']:>9.1f}{figures['max']:>10.0f}  {ratio:.2f}"
             )
-    if arguments.json:
-        document = {"conditions": conditions, "results": results}
-        arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_document(arguments.json, conditions, results)
     return 0
 
 
