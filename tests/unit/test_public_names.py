@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+from importlib import import_module
 from itertools import pairwise
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import Literal, get_origin
 
@@ -23,6 +25,14 @@ from minutebook.domain import (
 from minutebook.domain import commands as commands_module
 from minutebook.domain import event as event_module
 from minutebook.domain.event import registered_types
+
+
+def _modules(package: ModuleType) -> list[ModuleType]:
+    return [
+        import_module(f"{package.__name__}.{found.name}")
+        for found in iter_modules(package.__path__)
+    ]
+
 
 PACKAGES = [minutebook.domain, minutebook.actors]
 NAMES = [(package, name) for package in PACKAGES for name in package.__all__]
@@ -86,7 +96,7 @@ def _documented_aliases(module: ModuleType) -> list[str]:
     ("module", "node"),
     [
         pytest.param(module, node, id=node.name)
-        for module in (events, trail_events, state, envelope, event_module)
+        for module in (*_modules(events), *_modules(state), trail_events, envelope, event_module)
         for node in _classes(module)
     ],
 )
@@ -149,7 +159,7 @@ def test_every_error_is_a_minutebook_error_with_a_docstring() -> None:
 
 
 def test_every_model_of_the_domain_forbids_unknown_fields_and_is_frozen() -> None:
-    for module in (events, trail_events, state, commands_module):
+    for module in (*_modules(events), trail_events, *_modules(state), *_modules(commands_module)):
         for thing in vars(module).values():
             if isinstance(thing, type) and issubclass(thing, BaseModel) and thing is not BaseModel:
                 assert thing.model_config.get("frozen") is True, thing

@@ -1,0 +1,92 @@
+"""What may be asked of the PlanLifecycleActor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minutebook.domain.commands.base import Command, Name
+from minutebook.domain.plan import Phase
+
+
+class CreatePlan(Command):
+    """Make a plan for a project; answered with the `Plan`."""
+
+    action: Name
+    project: Name
+
+
+class GetPlan(Command):
+    """Answered with the `Plan`."""
+
+    audited = False
+    plan_id: Name
+
+
+class ListPlans(Command):
+    """Answered with a tuple of `Plan`, oldest first."""
+
+    audited = False
+    phase: Phase | None = None
+
+
+class StrategizePlan(Command):
+    """Say how a plan is to be done; answered with the `Plan`."""
+
+    plan_id: Name
+    strategy: Name
+
+
+class DeletePlan(Command):
+    """Delete what is known of a plan that has ended; answered with the `Plan`."""
+
+    plan_id: Name
+
+
+class BeginPhase(Command):
+    """A worker takes a plan into a phase; answered with the `Plan`."""
+
+    plan_id: Name
+    phase: Phase
+    tool_name: str | None = None
+    """What is about to work, when it is to be noted."""
+
+
+class NoteProgress(Command):
+    """A worker says how far the plan's work has come."""
+
+    plan_id: Name
+    last_step: str | None
+    steps_done: int
+    steps_total: int | None
+
+
+class CompletePhase(Command):
+    """A worker has done with a phase; answered with the `Plan`."""
+
+    plan_id: Name
+    phase: Phase
+    changeset_id: str | None = None
+
+
+class CompleteApply(Command):
+    """The apply worker has moved the project; answered with the `Plan`."""
+
+    plan_id: Name
+    applied: Any
+    """An `Applied`."""
+    resources: tuple[str, ...]
+    """Paths of the files."""
+
+
+class FailPlan(Command):
+    """A step of a plan has failed, which ends it; answered with the `Plan`."""
+
+    plan_id: Name
+    error: str
+    error_type: str
+
+
+class BeginCancel(Command):
+    """Take a plan out of its phase for ever; answered with the `Plan` as it was before."""
+
+    plan_id: Name

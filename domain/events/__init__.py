@@ -1,0 +1,69 @@
+"""The catalogue: every event type that Minutebook itself tells.
+
+What the envelope says already (who, in which session, of which plan) is not repeated in
+the payload: `SessionCreated` has its session id in ``session_id``, and so on.
+"""
+
+from __future__ import annotations
+
+from minutebook.domain.events.apply import (
+    ChangeKind,
+    FileStatus,
+    PlanApplyCompleted,
+    ResourceModified,
+)
+from minutebook.domain.events.auth import AuthFailed, AuthMethod, AuthSucceeded
+from minutebook.domain.events.cancellation import (
+    PlanCancelled,
+    PlanProgress,
+    ReleasedResource,
+    UnreleasedResource,
+)
+from minutebook.domain.events.config import ConfigChanged
+from minutebook.domain.events.entity import EntityDeleted
+from minutebook.domain.events.plan import PlanApplied, PlanCreated, PlanErrored, PlanPhaseChanged
+from minutebook.domain.events.sandbox import (
+    SandboxCreated,
+    SandboxKind,
+    SandboxReleased,
+    SandboxReleaseFailed,
+)
+from minutebook.domain.events.session import SessionClosed, SessionCreated
+from minutebook.domain.events.validation import ValidationOutcome
+from minutebook.domain.trail_events import (
+    AuditGap,
+    AuditRecovered,
+    AuditSystemClosed,
+    AuditSystemOpened,
+)
+
+__all__ = [
+    "AuditGap",
+    "AuditRecovered",
+    "AuditSystemClosed",
+    "AuditSystemOpened",
+    "AuthFailed",
+    "AuthMethod",
+    "AuthSucceeded",
+    "ChangeKind",
+    "ConfigChanged",
+    "EntityDeleted",
+    "FileStatus",
+    "PlanApplied",
+    "PlanApplyCompleted",
+    "PlanCancelled",
+    "PlanCreated",
+    "PlanErrored",
+    "PlanPhaseChanged",
+    "PlanProgress",
+    "ReleasedResource",
+    "ResourceModified",
+    "SandboxCreated",
+    "SandboxKind",
+    "SandboxReleaseFailed",
+    "SandboxReleased",
+    "SessionClosed",
+    "SessionCreated",
+    "UnreleasedResource",
+    "ValidationOutcome",
+]

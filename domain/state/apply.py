@@ -1,0 +1,57 @@
+"""What the PlanApplyActor answers with."""
+
+from __future__ import annotations
+
+from minutebook.domain.events.cancellation import ReleasedResource, UnreleasedResource
+from minutebook.domain.events.validation import ValidationOutcome
+from minutebook.domain.state.base import State
+from minutebook.domain.state.sandbox import Sandbox
+
+
+class Execution(State):
+    """How a plan's work ended."""
+
+    plan_id: str
+    """Whose work."""
+    sandbox: Sandbox
+    """Where it ran."""
+    changeset_id: str
+    """Commit that it left; the sandbox's first commit when it changed nothing."""
+    files_changed: int
+    """How many files it changed."""
+    steps_done: int
+    """Steps that it completed."""
+    output: str
+    """End of what it printed."""
+    seconds: float
+    """How long it ran."""
+
+
+class Applied(State):
+    """What an apply did to the project."""
+
+    plan_id: str
+    """Whose changes."""
+    commit_before: str
+    """The project's commit before."""
+    commit_after: str
+    """The project's commit after."""
+    files_changed: int
+    """How many files differ."""
+    lines_added: int
+    """As counted by ``git diff --numstat``."""
+    lines_removed: int
+    """As counted by ``git diff --numstat``."""
+    validations: tuple[ValidationOutcome, ...]
+    """The validation commands that it passed."""
+    seconds: float
+    """How long it took."""
+
+
+class StoppedWork(State):
+    """What stopping a plan's work gave back."""
+
+    released: tuple[ReleasedResource, ...] = ()
+    """Its processes."""
+    failed: tuple[UnreleasedResource, ...] = ()
+    """Processes that could not be ended."""
