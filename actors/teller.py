@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from orjson import OPT_UTC_Z, dumps
 from pykka import Future, Timeout
@@ -18,14 +17,22 @@ from minutebook.domain.encoding import BACKSLASH, Encoder
 from minutebook.domain.entry import Receipt
 from minutebook.domain.errors import AuditBacklogFull, FlushTimeout, InvalidEvent
 from minutebook.domain.event import DELIVERIES, AuditEvent, Delivery
-from minutebook.domain.plain import plain_part
+from minutebook.domain.plain import are_marked, marked_part, plain_part
 from minutebook.domain.surrogates import ESCAPE_IN_JSON
 
 if TYPE_CHECKING:
     from minutebook.actors.ledger.journal import Journal
 
 
-_Plan = tuple[str, Callable[..., bool], tuple[str, ...], int, bytes, int, int]
+_Plan = tuple[
+    str,
+    Callable[..., bool],
+    tuple[str, ...],
+    tuple[Callable[[], list[type]], ...],
+    Callable[[object], Any],
+    int,
+    int,
+]
 """What is to be done with a class's events: delivery, journal, and their shape."""
 
 
@@ -67,6 +74,7 @@ class Teller:
         self._inbox = inbox
         self._journal = journal
         self._refused = 0
+        self._append = self._deliver_head if journal is None else journal.append
         self._put = inbox.put if HAS_GIL else inbox.deliver
         self._waiting_count = inbox.size
         self._plans: dict[type[AuditEvent], _Plan] = {}
@@ -110,7 +118,9 @@ class Teller:
         """
         # Every call of a function counts here, and so `flatten` is written out.
         try:
-            chosen, append, floats, field_count, preface, crc, bytes_max = self._plans[type(event)]
+            chosen, append, floats, subclasses, part, field_count, bytes_max = self._plans[
+                type(event)
+            ]
         except KeyError:
             self._tell_first(event, delivery)
             return
@@ -123,17 +133,21 @@ class Teller:
                     for name in floats:
                         if (value := fields[name]) is not None and not isfinite(value):
                             raise TypeError
-                    flat = dumps(fields, plain_part, OPT_UTC_Z)
+                    for declared_since in subclasses:
+                        if declared_since():
+                            self._tell_first(event, delivery)
+                            return
+                    flat = dumps(fields, part, OPT_UTC_Z)
                 except (TypeError, OverflowError):
                     pass
                 else:
                     if len(flat) <= bytes_max and (
                         BACKSLASH not in flat or ESCAPE_IN_JSON not in flat
                     ):
-                        if append(flat, preface, crc):
+                        if append(flat):
                             self._inbox.put(WAKE)
                         return
-            if append(self._encoder.encode_head(event)):
+            if self._append(self._encoder.encode_head(event)):
                 self._inbox.put(WAKE)
         elif chosen == "buffered":
             if self._waiting_count() >= self._backlog_max:
@@ -150,18 +164,19 @@ class Teller:
             self._revive()
         cls = type(event)
         shape = self._encoder.shape_of(cls)
+        marked = are_marked(shape.parts)
         self._plans[cls] = (
             getattr(cls, "delivery", None) or self._delivery,
-            self._deliver_head if self._journal is None else self._journal.append,
+            self._append if self._journal is None else self._journal.appender(shape.preface),
             shape.floats,
+            tuple(part.__subclasses__ for part in shape.parts) if marked else (),
+            marked_part if marked else plain_part,
             shape.field_count if self._journal is not None else -1,
-            shape.preface,
-            crc32(shape.preface),
             shape.flat_bytes_max,
         )
         self.tell(event, delivery)
 
-    def _deliver_head(self, head: bytes, preface: bytes = b"", crc: int = 0) -> bool:
+    def _deliver_head(self, head: bytes) -> bool:
         """Stand in for the journal's append where there is none."""
         self._deliver(Told(head, Reply()))
         return False

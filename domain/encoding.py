@@ -21,11 +21,13 @@ import orjson
 from minutebook.domain.errors import InvalidEvent
 from minutebook.domain.event import ENVELOPE_FIELDS, AuditEvent
 from minutebook.domain.jsonable import jsonable, masked, rfc3339
-from minutebook.domain.plain import judge, plain_part, refuse_infinite
+from minutebook.domain.plain import all_parts, judge, plain_part, refuse_infinite, settled_floats
 from minutebook.domain.redaction import is_secret
 from minutebook.domain.surrogates import ESCAPE_IN_JSON, escape
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from minutebook.domain.redaction import Redactor
 
 PAYLOAD_BYTES_MAX: Final = 256 * 1024
@@ -64,13 +66,15 @@ class Shape(NamedTuple):
     """What the drafts of a class's events have in common."""
 
     floats: tuple[str, ...]
-    """Fields that may hold a float."""
+    """Fields that may hold NaN or an infinite float."""
     field_count: int
     """How many entries the ``__dict__`` of a plain event has; -1 for a class that is not plain."""
     preface: bytes
     """What a draft says in front of the flat object: type, version, and the default source."""
     flat_bytes_max: int
     """A longer flat object may be too large, as finished."""
+    parts: tuple[type[BaseModel], ...] = ()
+    """The models that a plain event may hold, at whatever depth."""
 
 
 class Encoder:
@@ -240,8 +244,13 @@ def _shape(cls: type[AuditEvent], service: str, bytes_max: int) -> Shape:
         cls.schema_version,
         orjson.dumps(escape(service)),
     )
+    settled = settled_floats(cls, plain.floats)
     return Shape(
-        plain.floats, plain.field_count, preface, bytes_max - len(preface) - _FINISHING - 1
+        tuple(name for name in plain.floats if name not in settled),
+        plain.field_count,
+        preface,
+        bytes_max - len(preface) - _FINISHING - 1,
+        all_parts(plain.parts),
     )
 
 

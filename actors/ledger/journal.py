@@ -31,6 +31,7 @@ from minutebook.actors.ledger.segments import (
     RECORD_HEADER,
     RECORDS_FROM,
     Segment,
+    header_packer,
 )
 from minutebook.actors.ledger.taking import Cursor
 from minutebook.domain.encoding import finish, with_producer
@@ -122,21 +123,19 @@ class Journal:
         """All before this number was taken."""
         self.committed_seq = 0
         """All before this number is in the ledger."""
+        self._append = self.appender(b"")
         if not HAS_GIL:
-            self.append = _locked(self._lock, self.append)  # type: ignore[method-assign]
             self.append_asked = _locked(  # type: ignore[method-assign]
                 self._lock, self.append_asked
             )
 
     # -- any thread -----------------------------------------------------------
 
-    def append(self, flat: bytes, preface: bytes = b"", crc: int = 0) -> bool:
+    def append(self, draft: bytes) -> bool:
         """Record an event: when this returns, it survives the process.
 
         Args:
-            flat: the event's head, or its flat object; see `minutebook.domain.encoding`.
-            preface: what stands in front of the flat object.
-            crc: the CRC-32 of that.
+            draft: a draft, or a head; see `minutebook.domain.encoding`.
 
         Returns:
             Whether the thread that takes has to be woken.
@@ -147,21 +146,36 @@ class Journal:
             JournalError: the disk has no room for another segment, or the event is larger than
                 one; nothing was taken.
         """
-        crc = crc32(flat, crc)
-        size = len(preface) + len(flat)
-        while True:
-            state = self._state
-            mapped, position, seq = state
-            end = position + _HEADER_SIZE + size
-            if end > self._limit or seq >= self._full_at:
-                self._append_slowly(preface + flat, crc, None)
-                break
-            record = _pack_header(size, crc ^ (seq & LOW_HALF), seq) + preface + flat
-            place, written = slice(position, end), (mapped, end, seq + 1)
-            # fmt: off
-            if self._state is state: mapped[place] = record; self._state = written; break  # noqa: E701, E702
-            # fmt: on
-        return self._attention and self._attend()
+        return self._append(draft)
+
+    def appender(self, preface: bytes) -> Callable[[bytes], bool]:
+        """Return an `append` for drafts that begin alike, which is given what comes behind.
+
+        Args:
+            preface: what stands in front of it.
+        """
+        preface_crc, preface_size = crc32(preface), len(preface)
+        overhead = _HEADER_SIZE + preface_size
+        pack = header_packer(preface)
+
+        def append(flat: bytes) -> bool:
+            crc = crc32(flat, preface_crc)
+            size = len(flat)
+            while True:
+                state = self._state
+                mapped, position, seq = state
+                end = position + overhead + size
+                if end > self._limit or seq >= self._full_at:
+                    self._append_slowly(preface + flat, crc, None)
+                    break
+                record = pack(preface_size + size, crc ^ (seq & LOW_HALF), seq, preface) + flat
+                place, written = slice(position, end), (mapped, end, seq + 1)
+                # fmt: off
+                if self._state is state: mapped[place] = record; self._state = written; break  # noqa: E701, E702
+                # fmt: on
+            return self._attention and self._attend()
+
+        return append if HAS_GIL else _locked(self._lock, append)
 
     def append_asked(self, head: bytes, reply: Any) -> None:
         """Record an event for which a reply is kept until it is taken; raises as `append`."""

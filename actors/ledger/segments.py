@@ -24,6 +24,7 @@ import mmap
 import os
 import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -122,6 +123,11 @@ class Segment:
         """Delete the file."""
         self.map.close()
         self.path.unlink(missing_ok=True)
+
+
+def header_packer(preface: bytes) -> Callable[[int, int, int, bytes], bytes]:
+    """Return what packs a record's size, checksum and number, and the preface of its draft."""
+    return struct.Struct(f"{RECORD_HEADER.format}{len(preface)}s").pack
 
 
 def checksum(body: bytes, seq: int) -> int:
