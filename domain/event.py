@@ -149,6 +149,10 @@ class AuditEvent(BaseModel):
 
         __init__.__pydantic_base_init__ = True
 
+        def copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+            """Do as `model_copy`: pydantic's own, which it deprecates, checks nothing."""
+            return self.model_copy(update=update, deep=deep)
+
     @classmethod
     def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
         """Build the event with validation, unlike pydantic: what is told has been checked."""

@@ -27,7 +27,6 @@ from minutebook.actors.ledger.gil import HAS_GIL
 from minutebook.actors.ledger.owner import OWNER_SUFFIX, Owner
 from minutebook.actors.ledger.segments import (
     END,
-    LOW_HALF,
     RECORD_HEADER,
     RECORDS_FROM,
     Segment,
@@ -168,7 +167,7 @@ class Journal:
                 if end > self._limit or seq >= self._full_at:
                     self._append_slowly(preface + flat, crc, None)
                     break
-                record = pack(preface_size + size, crc ^ (seq & LOW_HALF), seq, preface) + flat
+                record = pack(preface_size + size, crc, seq, seq, preface) + flat
                 place, written = slice(position, end), (mapped, end, seq + 1)
                 # fmt: off
                 if self._state is state: mapped[place] = record; self._state = written; break  # noqa: E701, E702
@@ -247,7 +246,7 @@ class Journal:
                 if not self._begin_following(state):
                     return False
                 continue
-            record = _pack_header(size, crc ^ (seq & LOW_HALF), seq) + draft
+            record = _pack_header(size, crc, seq, seq) + draft
             place, written = slice(position, end), (mapped, end, seq + 1)
             if asked is not None:
                 # fmt: off

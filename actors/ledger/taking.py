@@ -21,7 +21,7 @@ class Cursor:
         """Return what the next record holds; there must be one."""
         self.advance()
         mapped = self.segment.map
-        size, _, _ = RECORD_HEADER.unpack_from(mapped, self._at)
+        size = RECORD_HEADER.unpack_from(mapped, self._at)[0]
         start = self._at + RECORD_HEADER.size
         self._at = start + size
         return mapped[start : self._at]

@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
 from minutebook.actors.ledger.following import Follower
 from minutebook.actors.ledger.journal import SEGMENT_BYTES, Journal
-from minutebook.actors.ledger.segments import RECORD_HEADER, RECORDS_FROM, checksum
+from minutebook.actors.ledger.segments import RECORD_HEADER, RECORDS_FROM
 from minutebook.domain.encoding import with_producer
 from tests.contract.trail import PRODUCER, WAIT_S
 
@@ -76,7 +77,7 @@ def test_a_record_that_is_written_in_part_is_not_there_yet(
     journal: Journal, directory: Path
 ) -> None:
     body = head_of(0, 300)
-    record = RECORD_HEADER.pack(len(body), checksum(body, 0), 0) + body
+    record = RECORD_HEADER.pack(len(body), crc32(body), 0, 0) + body
     follower = Follower(directory, PRODUCER, 0)
     mapped = journal._chain.last.map
     for written in (4, 16, 17, len(record) - 1):

@@ -5,9 +5,9 @@ import inspect
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import CodeType, FunctionType
 
 import pytest
 
@@ -31,12 +31,20 @@ def often_switching() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def functions_with_windows() -> list[Callable[..., Any]]:
+def functions_with_windows() -> list[FunctionType]:
     return [
         method
         for _, method in inspect.getmembers(Journal, inspect.isfunction)
         if any(WINDOW.match(line) for line in inspect.getsource(method).splitlines())
     ]
+
+
+def instructions_of(code: CodeType) -> Iterator[dis.Instruction]:
+    """Of the functions within, too."""
+    yield from dis.get_instructions(code)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from instructions_of(constant)
 
 
 def test_the_windows_are_found() -> None:
@@ -49,13 +57,13 @@ def test_the_windows_are_found() -> None:
 
 
 @pytest.mark.parametrize("method", functions_with_windows(), ids=lambda method: method.__name__)
-def test_nothing_can_come_between_the_test_and_the_stores(method: Callable[..., Any]) -> None:
+def test_nothing_can_come_between_the_test_and_the_stores(method: FunctionType) -> None:
     """The bytecode of such a line has nothing at which CPython may interrupt it."""
     lines, first = inspect.getsourcelines(method)
     windows = {first + place for place, line in enumerate(lines) if WINDOW.match(line)}
     line: int | None = None
     seen = 0
-    for instruction in dis.get_instructions(method):
+    for instruction in instructions_of(method.__code__):
         line = instruction.positions.lineno if instruction.positions else line
         if line not in windows:
             continue

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -13,7 +14,6 @@ from minutebook.actors.ledger.segments import (
     SPARE_SUFFIX,
     Damage,
     Segment,
-    checksum,
     is_torn,
     scan,
 )
@@ -25,7 +25,7 @@ BODIES = [b"body %d" % number * (number + 1) for number in range(8)]
 
 
 def record(body: bytes, seq: int) -> bytes:
-    return RECORD_HEADER.pack(len(body), checksum(body, seq), seq) + body
+    return RECORD_HEADER.pack(len(body), crc32(body), seq, seq) + body
 
 
 def offset_of(place: int) -> int:
@@ -57,14 +57,15 @@ def test_the_layout_is_the_documented_one(segment: Segment) -> None:
     fill(segment, [b"abc"], 100)
     data = bytes(read(segment))
     assert len(data) == SIZE
-    assert data[:8] == b"MBJOURN1"
+    assert data[:8] == b"MBJOURN2"
     assert data[8:40] == PRODUCER.encode()
     assert data[40:48] == (100).to_bytes(8, "little")
     assert data[48:64] == bytes(16)
     assert data[64:68] == (3).to_bytes(4, "little")
-    assert data[72:80] == (100).to_bytes(8, "little")
-    assert data[80:83] == b"abc"
-    assert data[83:] == bytes(SIZE - 83)
+    assert data[68:72] == crc32(b"abc").to_bytes(4, "little")
+    assert data[72:80] == data[80:88] == (100).to_bytes(8, "little")
+    assert data[88:91] == b"abc"
+    assert data[91:] == bytes(SIZE - 91)
 
 
 def test_what_was_written_is_read(segment: Segment) -> None:

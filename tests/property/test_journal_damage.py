@@ -4,6 +4,7 @@ import re
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,6 @@ from minutebook.actors.ledger.segments import (
     RECORDS_FROM,
     SEGMENT_SUFFIX,
     Segment,
-    checksum,
     is_torn,
     scan,
 )
@@ -41,7 +41,7 @@ STALE = heads(2 * COUNT, FIRST - 2 * COUNT)
 
 
 def record(body: bytes, seq: int) -> bytes:
-    return RECORD_HEADER.pack(len(body), checksum(body, seq), seq) + body
+    return RECORD_HEADER.pack(len(body), crc32(body), seq, seq) + body
 
 
 BORDERS = [RECORDS_FROM]
