@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, cast
 import orjson
 import typer
 
+from minutebook.actors.cli.events import events
 from minutebook.actors.cli.log import log
 from minutebook.actors.cli.show import show
 from minutebook.actors.cli.text import visible
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.command("log", epilog="Example: minutebook log audit.db --type 'plan.*' --since 2h")(log)
 app.command("show", epilog="Example: minutebook show audit.db 17")(show)
+app.command("events", epilog="Example: minutebook events --module shop.events > events.md")(events)
 
 
 # The demo brings along the whole system; only who asks for it waits for its import.
