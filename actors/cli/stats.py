@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from itertools import islice
 from typing import Annotated, Any, Final
 
 import typer
-from rich.cells import cell_len
 
+from minutebook.actors.cli.columns import aligned
 from minutebook.actors.cli.log import end_quietly_with_the_pipe
 from minutebook.actors.cli.records import document
 from minutebook.actors.cli.text import NOTHING, local_part, visible
@@ -103,16 +103,10 @@ def _table(head: str, counts: Mapping[Any, int], existing: int | None = None) ->
     rows = [(NOTHING if name is None else visible(name), f"{n:,}") for name, n in counts.items()]
     left_out = (len(rows) if existing is None else existing) - min(len(rows), ROWS_MAX)
     rows = [(head, "entries"), *rows[:ROWS_MAX]]
-    widths = _widths(rows)
     yield ""
-    for name, count in rows:
-        yield f"{name}{' ' * (widths[0] - cell_len(name))}  {count:>{widths[1]}}"
+    yield from aligned(rows, right=(1,))
     if left_out:
         yield f"({left_out:,} more; --json shows all)"
-
-
-def _widths(rows: Iterable[Sequence[str]]) -> list[int]:
-    return [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
 
 
 def _day(number: int) -> str:
