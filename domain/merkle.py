@@ -56,7 +56,7 @@ class CompactRange(NamedTuple):
         before, kept = list(self.hashes), []
         completed: list[Completed] = []
         nodes, level = list(leaves), 0
-        while nodes or size >> level:
+        while nodes:
             if size >> level & 1:
                 nodes.insert(0, before.pop())
             if len(nodes) & 1:
@@ -67,9 +67,8 @@ class CompactRange(NamedTuple):
             ]
             level += 1
             if nodes:
-                completed.append(Completed(level, size >> level, nodes))
-                nodes = list(nodes)
-        return CompactRange(size + len(leaves), tuple(reversed(kept))), completed
+                completed.append(Completed(level, size >> level, list(nodes)))
+        return CompactRange(size + len(leaves), (*before, *reversed(kept))), completed
 
     def as_bytes(self) -> bytes:
         """Return the hashes, one behind the other."""
