@@ -1,0 +1,1 @@
+-- Makes an app database of version 1 into one of version 2.
