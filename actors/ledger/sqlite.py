@@ -28,6 +28,7 @@ from minutebook.actors.ledger.opening import (
 from minutebook.actors.ledger.place import Place, check_belongs, noted_id
 from minutebook.actors.ledger.sqlite_errors import translated
 from minutebook.actors.ledger.transactions import transaction
+from minutebook.actors.ledger.tree import grow, read_head
 from minutebook.actors.ledger.turns import Turns
 from minutebook.actors.ledger.wal import WriteAheadLog, cut
 from minutebook.domain.encoding import Encoder
@@ -258,7 +259,7 @@ class SqliteLedger:
 
     def _insert(self, records: Sequence[Record]) -> list[Entry]:
         execute = self._connection.execute
-        first = self._next_index()
+        first, tree = read_head(self._connection, self.path)
         self._check_still_there(first)
         recorded_at = self._clock()
         entries = [record.row(index, recorded_at) for index, record in enumerate(records, first)]
@@ -269,6 +270,8 @@ class SqliteLedger:
             rows = entries[start : start + size]
             execute(_insert_statement(size), tuple(chain.from_iterable(rows)))
             start += size
+        if entries:
+            grow(self._connection, first, tree, [entry.leaf_hash for entry in entries])
         return entries
 
     def _check_still_there(self, next_index: int) -> None:
