@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from minutebook.actors.ledger.signing import CHECKPOINT_EVERY
 from minutebook.domain.encoding import PAYLOAD_BYTES_MAX
 from minutebook.domain.errors import SettingsError
 from minutebook.domain.event import Delivery
@@ -52,6 +53,17 @@ class Settings(BaseModel):
     """Seconds that the end of the interpreter waits for a system that nobody closed."""
     allow_network_file_system: bool = False
     """Whether a ledger may be on NFS, SMB and the like, used by one machine only."""
+    checkpoint_every: int = Field(default=CHECKPOINT_EVERY, ge=0, le=1_000_000_000)
+    """Entries after which the log's head is signed; 0 for any number."""
+    checkpoint_interval: float = Field(default=60.0, ge=0, le=86_400)
+    """Seconds after which it is signed when anything was added; 0 for any time."""
+    checkpoints_path: Path | None = None
+    """The side file of what is signed, best on another disk; ``<ledger>.checkpoints.log`` when not
+    given."""
+    signing_key_path: Path | None = None
+    """The file of the key that signs; ``<ledger>.signing.key`` when not given."""
+    signing_key: SecretStr | None = None
+    """That key itself, in the place of a file."""
     config_path: Path | None = None
     """The TOML file of `system.config`; ``<ledger>.config.toml`` when not given."""
     sandbox_directory: Path | None = None
@@ -75,6 +87,11 @@ class SettingsGiven(TypedDict, total=False):
     close_timeout: float
     exit_timeout: float
     allow_network_file_system: bool
+    checkpoint_every: int
+    checkpoint_interval: float
+    checkpoints_path: str | os.PathLike[str] | None
+    signing_key_path: str | os.PathLike[str] | None
+    signing_key: str | SecretStr | None
     config_path: str | os.PathLike[str] | None
     sandbox_directory: str | os.PathLike[str] | None
 

@@ -46,6 +46,7 @@ from minutebook.domain.redaction import Redactor
 
 if TYPE_CHECKING:
     from minutebook.actors.auth import Auth
+    from minutebook.actors.checkpointer import Checkpointer
     from minutebook.actors.config import Config
     from minutebook.actors.ledger.journal import Journal
     from minutebook.actors.plan_apply import Apply
@@ -111,6 +112,7 @@ class AuditSystem:
         self._journal = journal
         self._recoverer: Recoverer | None = None
         self._watch: Watch | None = None
+        self._checkpointer: Checkpointer | None = None
         self._settings = settings
         self._ledger = ledger
         self._encoder = encoder
@@ -143,7 +145,8 @@ class AuditSystem:
         Args:
             path: the ledger's file; made when missing, in a directory that exists. Its side
                 files have the same name with ``.lock``, ``.journal.d``, ``.app.db``,
-                ``.app.key``, ``.config.toml`` and ``.sandboxes`` behind.
+                ``.app.key``, ``.signing.key``, ``.checkpoints.log``, ``.config.toml`` and
+                ``.sandboxes`` behind.
             settings: see `minutebook.actors.settings.Settings`; each can also come from the
                 variable ``MINUTEBOOK_<NAME>``.
 
@@ -165,9 +168,11 @@ class AuditSystem:
         ledger = open_ledger(path, chosen, encoder)
         opened.append(ledger)
         source = f"{chosen.service}/audit"
+        producer = secrets.token_hex(16)
+        ledger.sign_as(producer)
         try:
             recovered = recover(side_file(ledger.path, ".journal.d"), ledger, encoder)
-            journal = new_journal(ledger.path, chosen, secrets.token_hex(16))
+            journal = new_journal(ledger.path, chosen, producer)
         except BaseException:
             ledger.close()
             raise
@@ -223,11 +228,14 @@ class AuditSystem:
 
     def _start_looking(self, journal: Journal) -> None:
         """Start the threads that look after the journals of others, and after the files."""
+        from minutebook.actors.checkpointer import Checkpointer
         from minutebook.actors.recoverer import Recoverer
         from minutebook.actors.watch import Watch
 
         def open_another() -> SqliteLedger:
-            return open_ledger(self.path, self._settings, self._encoder)
+            ledger = open_ledger(self.path, self._settings, self._encoder)
+            ledger.sign_as(self.producer)
+            return ledger
 
         def catch_up() -> None:
             if self._services is not None:
@@ -243,14 +251,26 @@ class AuditSystem:
         )
         assert isinstance(self._ledger, SqliteLedger)
         self._watch = Watch(self._ledger, open_another, journal.in_place, self._vitals)
+        self._ledger.sign_as(self.producer)
+        self._checkpointer = Checkpointer(
+            self.path,
+            open_another,
+            self.audit.tell,
+            self._vitals,
+            source=f"{self._settings.service}/audit",
+            checkpoint_interval_s=self._settings.checkpoint_interval,
+        )
         self._recoverer.start()
         self._watch.start()
+        self._checkpointer.start()
 
     def _stop_looking(self) -> None:
         if self._recoverer is not None:
             self._recoverer.stop()
         if self._watch is not None:
             self._watch.stop()
+        if self._checkpointer is not None:
+            self._checkpointer.stop()
 
     def _new_trail(self) -> Trail:
         return new_trail(self.path, self.producer, self._encoder, self.audit)
@@ -340,6 +360,8 @@ class AuditSystem:
             # They tell what they end: the trail comes last.
             if self._services is not None:
                 self._services.stop(lambda: _left(deadline))
+            if self._checkpointer is not None:
+                self._checkpointer.tell_made()
             if self._journal is not None:
                 self._journal.close(CLOSED_MESSAGE)
             stopped = self._inbox.close(self._audit_ref)
@@ -410,7 +432,7 @@ class AuditSystem:
         self._inbox.abandon(_FORKED)
         if self._services is not None:
             self._services.leave(_FORKED)
-        self._recoverer = self._watch = None
+        self._recoverer = self._watch = self._checkpointer = None
         self._become_another()
         self.audit.leave(self._revive)
 

@@ -136,6 +136,29 @@ class AmbiguousEntry(LedgerError, LookupError):
     """More than one entry fits the beginning of an id that was asked for."""
 
 
+# -- proving what is in the ledger --------------------------------------------
+
+
+class InvalidNote(MinutebookError, ValueError):
+    """A signed note, a checkpoint, a key or a proof is not of the form that it must have."""
+
+
+class ProofRefused(MinutebookError):
+    """A proof, or a signature on it, does not hold: what it claims is not shown by it."""
+
+
+class NotYetProvable(LedgerError):
+    """No signed checkpoint covers the entry yet."""
+
+
+class SigningFailed(LedgerError):
+    """The log's key cannot be used to sign a checkpoint; the entries are committed all the same."""
+
+
+class WitnessRefused(MinutebookError):
+    """A log is not consistent with what the witness signed before; nothing was signed."""
+
+
 # -- ending -------------------------------------------------------------------
 
 

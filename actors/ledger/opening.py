@@ -21,6 +21,7 @@ from minutebook.actors.ledger.migrating import migrate
 from minutebook.actors.ledger.reading import LedgerFile
 from minutebook.actors.ledger.sqlite_errors import translated
 from minutebook.actors.ledger.transactions import transaction
+from minutebook.actors.ledger.tree import catch_up, read_head
 from minutebook.domain.errors import LedgerError, LedgerPathError, LedgerReadOnly
 
 _CHECK_TIMEOUT_S: Final = 5.0
@@ -151,6 +152,8 @@ def _bring_up_to_date(connection: apsw.Connection, path: Path, created_at: int) 
             # Another process may have been quicker, and newer.
             refuse_newer(version, path)
             migrate(connection, "ledger", SCHEMA_VERSION)
+            next_index, tree = read_head(connection, path)
+            catch_up(connection, tree, next_index)
 
 
 def _make_tables(connection: apsw.Connection, created_at: int) -> None:
