@@ -226,6 +226,10 @@ class NotARepository(ProjectError):
     """The project's path is not the top of a git work tree with a commit."""
 
 
+class ProjectsOverlap(ProjectError):
+    """A plan was given the same project twice, or one inside another."""
+
+
 class ProjectDirty(ProjectError):
     """The project has uncommitted changes; it was left as it is."""
 
