@@ -255,6 +255,10 @@ class GitError(ProjectError):
     """A git command failed; the message carries its standard error."""
 
 
+class DirectoryProjectError(ProjectError):
+    """A project that is a plain directory cannot be copied, compared or written as asked."""
+
+
 class UnknownSandbox(MinutebookError, LookupError):
     """No sandbox, and no plan either, has this id."""
 
