@@ -22,7 +22,15 @@ from minutebook.domain.events.cancellation import (
 from minutebook.domain.events.config import ConfigChanged
 from minutebook.domain.events.entity import EntityDeleted
 from minutebook.domain.events.plan import PlanApplied, PlanCreated, PlanErrored, PlanPhaseChanged
+from minutebook.domain.events.plan_records import (
+    ApprovalDenied,
+    ApprovalGranted,
+    CorrectionApplied,
+    DecisionRecorded,
+    ToolInvoked,
+)
 from minutebook.domain.events.sandbox import (
+    CheckpointCreated,
     SandboxCreated,
     SandboxKind,
     SandboxReleased,
@@ -38,6 +46,8 @@ from minutebook.domain.trail_events import (
 )
 
 __all__ = [
+    "ApprovalDenied",
+    "ApprovalGranted",
     "AuditGap",
     "AuditRecovered",
     "AuditSystemClosed",
@@ -46,7 +56,10 @@ __all__ = [
     "AuthMethod",
     "AuthSucceeded",
     "ChangeKind",
+    "CheckpointCreated",
     "ConfigChanged",
+    "CorrectionApplied",
+    "DecisionRecorded",
     "EntityDeleted",
     "FileStatus",
     "PlanApplied",
@@ -64,6 +77,7 @@ __all__ = [
     "SandboxReleased",
     "SessionClosed",
     "SessionCreated",
+    "ToolInvoked",
     "UnreleasedResource",
     "ValidationOutcome",
 ]

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from minutebook.actors.directory.sandbox import (
     commit_directory_sandbox,
     is_directory_made,
