@@ -261,6 +261,18 @@ class IllegalTransition(MinutebookError):
     """The plan's phase does not allow this step; the message names the legal ones."""
 
 
+class PlanConstrained(MinutebookError):
+    """The plan cannot go on within its limits, and has ended; the message names the limit."""
+
+
+class ApprovalMissing(MinutebookError):
+    """The plan needs somebody's approval before it is applied, and has none."""
+
+
+class UnknownDecision(MinutebookError, LookupError):
+    """The plan has no decision of this id, or a correction has made it void."""
+
+
 class ProjectError(MinutebookError):
     """Something about the project's directory or repository; see the subclasses."""
 
@@ -271,6 +283,10 @@ class ProjectMissing(ProjectError, LookupError):
 
 class NotARepository(ProjectError):
     """The project's path is not the top of a git work tree with a commit."""
+
+
+class ProjectsOverlap(ProjectError):
+    """A plan was given the same project twice, or one inside another."""
 
 
 class ProjectDirty(ProjectError):
@@ -298,12 +314,20 @@ class GitError(ProjectError):
     """A git command failed; the message carries its standard error."""
 
 
+class DirectoryProjectError(ProjectError):
+    """A project that is a plain directory cannot be copied, compared or written as asked."""
+
+
 class UnknownSandbox(MinutebookError, LookupError):
     """No sandbox, and no plan either, has this id."""
 
 
 class WorkFailed(MinutebookError):
     """The plan's work ended with an error or was stopped."""
+
+
+class WorkerDied(WorkFailed):
+    """The process that worked on the plan was killed; who found it has ended the plan."""
 
 
 class UnimportableWork(MinutebookError, ValueError):

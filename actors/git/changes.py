@@ -122,11 +122,13 @@ def _sizes(path: str | os.PathLike[str], raw: list[_Raw]) -> dict[str, int]:
     return sizes
 
 
-def touched_files(path: str | os.PathLike[str], base: str) -> int:
+def touched_files(path: str | os.PathLike[str], base: str, *, ignored: bool = False) -> int:
     """How many files of a work tree differ from a commit, new ones that git does not ignore too.
 
-    Counts what is committed on top of `base` and what is not committed yet. Raises `GitError`.
+    Counts what is committed on top of `base` and what is not committed yet; with `ignored`,
+    also new files that git ignores. Raises `GitError`.
     """
     tracked = run_git(path, "diff", "--name-only", "-z", "--no-renames", base).stdout
-    untracked = run_git(path, "ls-files", "-z", "--others", "--exclude-standard").stdout
+    standard = () if ignored else ("--exclude-standard",)
+    untracked = run_git(path, "ls-files", "-z", "--others", *standard).stdout
     return len({*split_names(tracked), *split_names(untracked)})

@@ -33,7 +33,15 @@ from minutebook.domain.events.cancellation import (
 from minutebook.domain.events.config import ConfigChanged
 from minutebook.domain.events.entity import EntityDeleted
 from minutebook.domain.events.plan import PlanApplied, PlanCreated, PlanErrored, PlanPhaseChanged
+from minutebook.domain.events.plan_records import (
+    ApprovalDenied,
+    ApprovalGranted,
+    CorrectionApplied,
+    DecisionRecorded,
+    ToolInvoked,
+)
 from minutebook.domain.events.sandbox import (
+    CheckpointCreated,
     SandboxCreated,
     SandboxKind,
     SandboxReleased,
@@ -50,6 +58,8 @@ from minutebook.domain.trail_events import (
 
 __all__ = [
     "AccessDenied",
+    "ApprovalDenied",
+    "ApprovalGranted",
     "AuditGap",
     "AuditRecovered",
     "AuditSystemClosed",
@@ -59,7 +69,10 @@ __all__ = [
     "AuthRefusal",
     "AuthSucceeded",
     "ChangeKind",
+    "CheckpointCreated",
     "ConfigChanged",
+    "CorrectionApplied",
+    "DecisionRecorded",
     "EntityDeleted",
     "FileStatus",
     "PlanApplied",
@@ -79,6 +92,7 @@ __all__ = [
     "SessionCreated",
     "TokenCreated",
     "TokenRevoked",
+    "ToolInvoked",
     "UnreleasedResource",
     "UserChange",
     "UserChanged",
