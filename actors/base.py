@@ -92,7 +92,8 @@ class ServiceActor(ThreadingActor):
         super().__init_subclass__(**kwargs)
         cls.handlers = {
             method.handled_command: attribute
-            for attribute, method in vars(cls).items()
+            for part in reversed(cls.__mro__)
+            for attribute, method in vars(part).items()
             if hasattr(method, "handled_command")
         }
 

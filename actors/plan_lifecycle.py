@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from minutebook.actors.base import StatefulActor, handles
-from minutebook.actors.git.repository import ensure_clean, inspect_project
-from minutebook.actors.recording import Recording
+from minutebook.actors.base import handles
+from minutebook.actors.plan_keeping import PlanKeeper
+from minutebook.actors.plan_projects import look_at
 from minutebook.domain.commands import (
     BeginCancel,
     BeginPhase,
@@ -21,72 +21,76 @@ from minutebook.domain.commands import (
     StrategizePlan,
 )
 from minutebook.domain.context import user_identity_var
-from minutebook.domain.entry import to_microseconds
 from minutebook.domain.envelope import new_id
-from minutebook.domain.errors import IllegalTransition, UnknownPlan
+from minutebook.domain.errors import IllegalTransition
 from minutebook.domain.events import (
     EntityDeleted,
     PlanApplied,
     PlanCreated,
     PlanErrored,
-    PlanPhaseChanged,
 )
 from minutebook.domain.fitting import fit_texts, shortened
-from minutebook.domain.plan import Phase, ProcessingState, check_transition, is_ended
+from minutebook.domain.plan import DEPTH_MAX, Phase, ProcessingState, is_ended
 from minutebook.domain.state import Applied, Plan
 
 
-class PlanLifecycleActor(StatefulActor):
+class PlanLifecycleActor(PlanKeeper):
     """Knows every plan's phase, and refuses the steps that are not legal from there."""
-
-    name = "plans"
 
     # -- asked by hosts -------------------------------------------------------
 
     @handles(CreatePlan)
     def create(self, command: CreatePlan) -> Plan:
-        """Make a plan for a clean project."""
-        project = inspect_project(command.project)
-        ensure_clean(project.path)
+        """Make a plan for clean projects."""
+        projects = look_at(command.projects)
         now = datetime.now(UTC)
         plan = Plan(
             plan_id=new_id(),
             action=command.action,
-            project_path=str(project.path),
-            project_name=project.name,
+            projects=projects,
             phase=Phase.ACTION,
             processing_state=ProcessingState.QUEUED,
+            parent_plan_id=command.parent_plan_id,
+            needs_approval=command.needs_approval,
+            attempts_max=command.attempts_max,
             created_by=user_identity_var.get(),
             created_at=now,
             updated_at=now,
         )
         with self._recorded() as recording:
-            self._database.execute(
-                "INSERT INTO plans (plan_id, action, project_path, project_name, phase,"
-                " processing_state, created_by, created_at, updated_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    plan.plan_id,
-                    plan.action,
-                    plan.project_path,
-                    plan.project_name,
-                    plan.phase.value,
-                    plan.processing_state.value,
-                    plan.created_by,
-                    to_microseconds(now),
-                    to_microseconds(now),
-                ),
-            )
+            if plan.parent_plan_id is not None:
+                self._check_parent(plan.parent_plan_id)
+            self._insert(plan)
             recording.tell(
                 PlanCreated(
                     plan_id=plan.plan_id,
-                    project_names=(plan.project_name,),
+                    project_names=plan.project_names,
                     action=plan.action,
-                    project_paths=(plan.project_path,),
+                    project_paths=tuple(project.path for project in projects),
+                    parent_plan_id=plan.parent_plan_id,
                     occurred_at=now,
                 )
             )
         return plan
+
+    def _check_parent(self, plan_id: str) -> None:
+        parent = self._known(plan_id)
+        if is_ended(parent.phase):
+            msg = (
+                f"plan {plan_id} is in phase {parent.phase} and takes no more children; name a"
+                " parent that goes on, or none."
+            )
+            raise IllegalTransition(msg)
+        depth, above = 2, parent.parent_plan_id
+        while above is not None and depth <= DEPTH_MAX:
+            row = self._database.row("SELECT parent_plan_id FROM plans WHERE plan_id = ?", (above,))
+            depth, above = depth + 1, None if row is None else row["parent_plan_id"]
+        if depth > DEPTH_MAX:
+            msg = (
+                f"plan {plan_id} is the {DEPTH_MAX}th of a line of children, which is the most;"
+                " make the new plan a child of one further up."
+            )
+            raise IllegalTransition(msg)
 
     @handles(GetPlan)
     def get(self, command: GetPlan) -> Plan:
@@ -96,11 +100,10 @@ class PlanLifecycleActor(StatefulActor):
     @handles(ListPlans)
     def list(self, command: ListPlans) -> tuple[Plan, ...]:
         """List plans."""
-        rows = self._database.rows(
-            "SELECT * FROM plans WHERE ?1 IS NULL OR phase = ?1 ORDER BY created_at, rowid",
-            (None if command.phase is None else command.phase.value,),
+        return self._plans(
+            "WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR parent_plan_id = ?2)",
+            (None if command.phase is None else command.phase.value, command.parent_plan_id),
         )
-        return tuple(Plan(**row) for row in rows)
 
     @handles(StrategizePlan)
     def strategize(self, command: StrategizePlan) -> Plan:
@@ -136,7 +139,7 @@ class PlanLifecycleActor(StatefulActor):
             recording.tell(
                 EntityDeleted(
                     plan_id=plan.plan_id,
-                    project_names=(plan.project_name,),
+                    project_names=plan.project_names,
                     entity_type="plan",
                     entity_id=plan.plan_id,
                     removed=tuple(f"record of sandbox {sandbox['path']}" for sandbox in sandboxes),
@@ -195,7 +198,7 @@ class PlanLifecycleActor(StatefulActor):
             recording.tell(
                 PlanApplied(
                     plan_id=plan.plan_id,
-                    project_names=(plan.project_name,),
+                    project_names=plan.project_names,
                     files_changed=applied.files_changed,
                     lines_added=applied.lines_added,
                     lines_removed=applied.lines_removed,
@@ -223,7 +226,7 @@ class PlanLifecycleActor(StatefulActor):
                 recording.tell(
                     PlanErrored(
                         plan_id=plan.plan_id,
-                        project_names=(plan.project_name,),
+                        project_names=plan.project_names,
                         outcome_reason=command.error_type,
                         phase=before.phase,
                         error=error,
@@ -242,56 +245,3 @@ class PlanLifecycleActor(StatefulActor):
                 recording, command.plan_id, Phase.CANCELLED, ProcessingState.PROCESSING
             )
         return before
-
-    # -- the one way from phase to phase --------------------------------------
-
-    def _move(
-        self,
-        recording: Recording,
-        plan_id: str,
-        phase: Phase,
-        state: ProcessingState,
-        **changes: object,
-    ) -> tuple[Plan, Plan]:
-        """Take a plan to another phase; return it as it was and as it is."""
-        before = self._known(plan_id)
-        check_transition(plan_id, before.phase, phase)
-        _check_state(before, phase)
-        self._update(plan_id, phase=phase.value, processing_state=state.value, **changes)
-        recording.tell(
-            PlanPhaseChanged(
-                plan_id=plan_id,
-                project_names=(before.project_name,),
-                phase_from=before.phase,
-                phase_to=phase,
-            )
-        )
-        return before, self._known(plan_id)
-
-    def _update(self, plan_id: str, **changes: object) -> None:
-        changes["updated_at"] = to_microseconds(datetime.now(UTC))
-        assignments = ", ".join(f"{column} = ?" for column in changes)
-        self._database.execute(
-            f"UPDATE plans SET {assignments} WHERE plan_id = ?", (*changes.values(), plan_id)
-        )
-
-    def _known(self, plan_id: str) -> Plan:
-        row = self._database.row("SELECT * FROM plans WHERE plan_id = ?", (plan_id,))
-        if row is None:
-            msg = f"no plan has the id {plan_id!r}; list() names those there are."
-            raise UnknownPlan(msg)
-        return Plan(**row)
-
-
-def _check_state(plan: Plan, wanted: Phase) -> None:
-    """Refuse to apply what is not done, and to cancel what is being applied."""
-    if wanted is Phase.APPLY and plan.processing_state is not ProcessingState.COMPLETE:
-        msg = f"plan {plan.plan_id}: its work has not ended; wait for execute() to resolve."
-        raise IllegalTransition(msg)
-    applying = (plan.phase, plan.processing_state) == (Phase.APPLY, ProcessingState.PROCESSING)
-    if wanted is Phase.CANCELLED and applying:
-        msg = (
-            f"plan {plan.plan_id} is being applied, which is not interrupted; wait for the"
-            " apply to end."
-        )
-        raise IllegalTransition(msg)

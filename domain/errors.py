@@ -124,6 +124,10 @@ class InvalidQuery(MinutebookError, ValueError):
     """What was asked of the ledger makes no sense, such as a time that is none."""
 
 
+class UnreadableEvent(MinutebookError, ValueError):
+    """An entry cannot be read as an object of its event's class; what is stored is unharmed."""
+
+
 class EntryNotFound(LedgerError, LookupError):
     """No entry of the ledger has the id or index that was asked for."""
 
@@ -224,6 +228,10 @@ class ProjectMissing(ProjectError, LookupError):
 
 class NotARepository(ProjectError):
     """The project's path is not the top of a git work tree with a commit."""
+
+
+class ProjectsOverlap(ProjectError):
+    """A plan was given the same project twice, or one inside another."""
 
 
 class ProjectDirty(ProjectError):

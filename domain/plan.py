@@ -50,6 +50,12 @@ class ProcessingState(StrEnum):
     """The phase failed."""
 
 
+PROJECTS_MAX: Final = 100
+"""Most projects of a plan."""
+
+DEPTH_MAX: Final = 8
+"""Most plans from one without a parent down to its last child's child."""
+
 _ENDS: Final = frozenset({Phase.APPLIED, Phase.CANCELLED, Phase.ERRORED, Phase.CONSTRAINED})
 
 _GIVING_UP: Final = (Phase.CANCELLED, Phase.ERRORED, Phase.CONSTRAINED)

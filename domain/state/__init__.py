@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from minutebook.domain.state.apply import Applied, Execution, StoppedWork
+from minutebook.domain.state.apply import Applied, Execution, ProjectChangeset, StoppedWork
 from minutebook.domain.state.auth import ApiToken, Principal, User
 from minutebook.domain.state.base import State
 from minutebook.domain.state.cancellation import Cancellation
 from minutebook.domain.state.config import ConfigSetting
-from minutebook.domain.state.plan import Plan
+from minutebook.domain.state.plan import Plan, PlanProject
 from minutebook.domain.state.sandbox import ReleasedSandbox, Sandbox
 from minutebook.domain.state.session import Session
 
@@ -18,7 +18,9 @@ __all__ = [
     "ConfigSetting",
     "Execution",
     "Plan",
+    "PlanProject",
     "Principal",
+    "ProjectChangeset",
     "ReleasedSandbox",
     "Sandbox",
     "Session",
