@@ -156,8 +156,8 @@ def run_git(
         except subprocess.TimeoutExpired as error:
             _kill_group(process)
             raise GitError(
-                f"git {_name_of(args)} in {os.fspath(cwd)!r} took longer than {timeout_s:g} s and was "
-                "stopped; look for a hanging filter or a slow disk, then try again."
+                f"git {_name_of(args)} in {os.fspath(cwd)!r} took longer than {timeout_s:g} s and "
+                "was stopped; look for a hanging filter or a slow disk, then try again."
             ) from error
         except BaseException:
             _kill_group(process)
