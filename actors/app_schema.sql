@@ -1,4 +1,4 @@
--- Version 1 of the app database: what the service actors know. Times are microseconds
+-- Version 2 of the app database: what the service actors know. Times are microseconds
 -- since the epoch, UTC.
 
 CREATE TABLE sessions (
@@ -29,6 +29,12 @@ CREATE TABLE tokens (
 CREATE TABLE config_secrets ( -- where somebody said whether a setting is secret
     key    TEXT    PRIMARY KEY,
     secret INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE config_files ( -- what was last recorded of each file of settings
+    name     TEXT    PRIMARY KEY, -- its absolute path, links not followed
+    settings TEXT    NOT NULL,    -- JSON: keyed fingerprint and recorded form by dotted key
+    seen_at  INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE plans (

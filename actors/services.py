@@ -18,7 +18,9 @@ from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.auth import Auth, AuthActor
 from minutebook.actors.base import CatchUp, Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
-from minutebook.actors.config import Config, ConfigActor
+from minutebook.actors.config import Config
+from minutebook.actors.config_actor import ConfigActor
+from minutebook.actors.config_options import ConfigOptions
 from minutebook.actors.inbox import Inbox
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_apply import Apply, PlanApplyActor
@@ -55,6 +57,7 @@ class Services:
         trail: takes their events.
         app_path: the app database.
         config_path: the TOML file of the configuration.
+        config_options: what else there is to it.
         sandbox_directory: where sandboxes are made.
         redactor: masks secrets.
         refuse: raises when the host may not have anything done that is to be recorded.
@@ -68,6 +71,7 @@ class Services:
         *,
         app_path: Path,
         config_path: Path,
+        config_options: ConfigOptions,
         sandbox_directory: Path,
         redactor: Redactor,
         refuse: Callable[[], None],
@@ -75,9 +79,8 @@ class Services:
     ) -> None:
         self._service = service
         self._app_path = app_path
-        self._config_path = config_path
+        self._config_parts = (config_path, redactor, config_options)
         self._sandbox_directory = sandbox_directory
-        self._redactor = redactor
         self.left = False
         """Whether this is a forked child, where they were not started anew."""
         inboxes = self._start_all(trail)
@@ -116,7 +119,7 @@ class Services:
         try:
             sessions = self._start_stateful(SessionActor)
             auth = self._start_stateful(AuthActor)
-            config = self._start_stateful(ConfigActor, self._config_path, self._redactor)
+            config = self._start_stateful(ConfigActor, *self._config_parts)
             plans = self._start_stateful(PlanLifecycleActor)
             sandboxes = self._start_stateful(SandboxCleanupActor, directory)
             # Between themselves nothing is refused: what was begun is to be brought to an end.

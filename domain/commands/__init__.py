@@ -15,7 +15,9 @@ from minutebook.domain.commands.base import TEXT_CHARACTERS_MAX, Command, Name
 from minutebook.domain.commands.cancellation import CancelPlan
 from minutebook.domain.commands.config import (
     DeleteConfig,
+    ExplainConfig,
     GetConfig,
+    GetTypedConfig,
     ListConfig,
     SetConfig,
     UnsetConfig,
@@ -63,10 +65,12 @@ __all__ = [
     "DeleteSession",
     "DeleteUser",
     "ExecutePlan",
+    "ExplainConfig",
     "FailPlan",
     "GetConfig",
     "GetPlan",
     "GetSession",
+    "GetTypedConfig",
     "ListConfig",
     "ListPlans",
     "ListSandboxes",

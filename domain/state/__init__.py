@@ -6,7 +6,13 @@ from minutebook.domain.state.apply import Applied, Execution, StoppedWork
 from minutebook.domain.state.auth import ApiToken, Principal, User
 from minutebook.domain.state.base import State
 from minutebook.domain.state.cancellation import Cancellation
-from minutebook.domain.state.config import ConfigSetting
+from minutebook.domain.state.config import (
+    ConfigExplanation,
+    ConfigLayerValue,
+    ConfigOrigin,
+    ConfigSetting,
+    UnsetSetting,
+)
 from minutebook.domain.state.plan import Plan
 from minutebook.domain.state.sandbox import ReleasedSandbox, Sandbox
 from minutebook.domain.state.session import Session
@@ -15,6 +21,9 @@ __all__ = [
     "ApiToken",
     "Applied",
     "Cancellation",
+    "ConfigExplanation",
+    "ConfigLayerValue",
+    "ConfigOrigin",
     "ConfigSetting",
     "Execution",
     "Plan",
@@ -24,5 +33,6 @@ __all__ = [
     "Session",
     "State",
     "StoppedWork",
+    "UnsetSetting",
     "User",
 ]

@@ -13,7 +13,8 @@ from minutebook.actors.audit import AuditActor
 from minutebook.actors.auth import Auth, AuthActor
 from minutebook.actors.base import Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
-from minutebook.actors.config import Config, ConfigActor
+from minutebook.actors.config import Config
+from minutebook.actors.config_actor import ConfigActor
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Inbox
 from minutebook.actors.ledger.memory import MemoryLedger
