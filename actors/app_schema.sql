@@ -1,5 +1,5 @@
 -- Version 2 of the app database: what the service actors know. Times are microseconds
--- since the epoch, UTC.
+-- since the epoch, UTC. An older one is brought here by migrations/app_*.sql.
 
 CREATE TABLE sessions (
     session_id    TEXT    PRIMARY KEY,

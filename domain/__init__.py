@@ -27,11 +27,13 @@ from minutebook.domain.errors import (
     SettingsError,
     UncommittedEvents,
     UnknownPlan,
+    UnreadableEvent,
     ValidationFailed,
     WorkFailed,
 )
 from minutebook.domain.event import AuditEvent
 from minutebook.domain.plan import Phase, ProcessingState
+from minutebook.domain.upcasting import upcaster
 
 __all__ = [
     "AuditClosed",
@@ -56,7 +58,9 @@ __all__ = [
     "Severity",
     "UncommittedEvents",
     "UnknownPlan",
+    "UnreadableEvent",
     "ValidationFailed",
     "WorkFailed",
     "bind",
+    "upcaster",
 ]

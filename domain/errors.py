@@ -124,6 +124,10 @@ class InvalidQuery(MinutebookError, ValueError):
     """What was asked of the ledger makes no sense, such as a time that is none."""
 
 
+class UnreadableEvent(MinutebookError, ValueError):
+    """An entry cannot be read as an object of its event's class; what is stored is unharmed."""
+
+
 class EntryNotFound(LedgerError, LookupError):
     """No entry of the ledger has the id or index that was asked for."""
 

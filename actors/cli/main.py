@@ -15,8 +15,10 @@ from typing import Annotated, Any, Final, cast
 import orjson
 import typer
 
+from minutebook.actors.cli.events import events
 from minutebook.actors.cli.log import log
 from minutebook.actors.cli.show import show
+from minutebook.actors.cli.stats import stats
 from minutebook.actors.cli.text import visible
 from minutebook.actors.version import UNKNOWN, installed_version
 from minutebook.domain.errors import LedgerUnavailable, MinutebookError
@@ -40,6 +42,8 @@ app = typer.Typer(
 )
 app.command("log", epilog="Example: minutebook log audit.db --type 'plan.*' --since 2h")(log)
 app.command("show", epilog="Example: minutebook show audit.db 17")(show)
+app.command("stats", epilog="Example: minutebook stats audit.db --json")(stats)
+app.command("events", epilog="Example: minutebook events --module shop.events > events.md")(events)
 
 
 # The demo brings along the whole system; only who asks for it waits for its import.
