@@ -89,9 +89,7 @@ class Config(Service):
         """
         return self.ask(UnsetConfig(key=key, layer=layer, project=_named(project)))
 
-    def delete(
-        self, *, layer: WritableLayer = "file", project: Project = None
-    ) -> Future[int]:
+    def delete(self, *, layer: WritableLayer = "file", project: Project = None) -> Future[int]:
         """Remove all of a layer, with its file, and say how many settings it had."""
         return self.ask(DeleteConfig(layer=layer, project=_named(project)))
 

@@ -72,7 +72,9 @@ class ConfigModel:
     def checked(self, layers: Layers) -> tuple[BaseModel | None, list[Problem]]:
         """Return an instance of what holds, or what is wrong with it."""
         # A default is taken as it is, as pydantic does, unless a part of it is overlaid.
-        said = [name for layer in layers.layers if layer.name != "defaults" for name in layer.values]
+        said = [
+            name for layer in layers.layers if layer.name != "defaults" for name in layer.values
+        ]
         values = {name: layers.merged[name] for name in dict.fromkeys(said)}
         problems = [Problem(key, self.unknown(key)) for key in _unknown(self.model, values)]
         problems += [Problem(key, why) for key, why in layers.unread()]

@@ -103,7 +103,6 @@ class SeenFiles:
         return self._recorded(key, recorded, judge)
 
 
-
 def _settled(recorded: Any) -> Any:
     """Return a value with masks deep inside as text: masked again, they would differ."""
     if isinstance(recorded, list | dict):

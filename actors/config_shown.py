@@ -56,9 +56,7 @@ class Shown:
         (layer,) = (layer for layer in self.layers.layers if layer.name == name)
         return self._setting(key, find(layer.values, key), layer.origin(key))
 
-    def explanation(
-        self, key: str, problems: list[str], redactor: Redactor
-    ) -> ConfigExplanation:
+    def explanation(self, key: str, problems: list[str], redactor: Redactor) -> ConfigExplanation:
         """Say why a key has its value.
 
         Args:

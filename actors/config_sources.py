@@ -66,6 +66,8 @@ class ConfigSources:
         """What values are checked against."""
         self.options = options
         """What the host chose."""
+        own_prefix = "" if options.model is None else options.model.model_config.get("env_prefix")
+        self._env_prefix = options.env_prefix or str(own_prefix or "")
         self._projects: dict[Path, WatchedFile] = {}
         self._ignored: set[str] = set()
 
@@ -113,8 +115,8 @@ class ConfigSources:
         layers.append(Layer("file", main.values, main))
         if project is not None:
             layers.append(Layer("project", project.values, project))
-        if self.options.env_prefix:
-            environment = read_environment(self.options.env_prefix, self.model)
+        if self._env_prefix:
+            environment = read_environment(self._env_prefix, self.model)
             self._say_ignored(environment.ignored)
             layers.append(environment.layer)
         values = self.options.overrides if overrides is None else overrides
