@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
 
@@ -138,12 +139,16 @@ class ConfigModel:
             key = ".".join(map(str, detail["loc"]))
             if key in explained and detail["type"] == "extra_forbidden":
                 continue
-            annotations = self._annotations(key) if key else [self.model]
+            # Items of lists are typed, and judged, as what is below the list.
+            typed = ".".join(part for part in detail["loc"] if isinstance(part, str))
+            annotations = self._annotations(typed) if typed else [self.model]
             expected = " or ".join(map(_described, annotations))
             if detail["type"] == "missing":
                 message = f"{self.name} requires it ({expected}), and no layer gives it"
-                yield Problem(key, message, missing=True)
-            elif key and self.is_secret(key):
+                # A list comes from one layer as a whole.
+                in_list = any(isinstance(part, int) for part in detail["loc"])
+                yield Problem(key, message, missing=not in_list)
+            elif typed and self.is_secret(typed):
                 # pydantic's messages may show a part of what was given.
                 yield Problem(key, f"has no valid value; {self.name} expects {expected}")
             else:
@@ -317,4 +322,4 @@ def _plain(value: Any) -> Any:
 def _described(annotation: Any) -> str:
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__name__
-    return str(annotation).replace("typing.", "")
+    return re.sub(r"\b\w+\.", "", str(annotation))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from minutebook.actors.config_document import find
@@ -80,21 +81,28 @@ class Shown:
             if missing:
                 problems = [explained(missing, self.layers), *problems]
 
-        def masked(value: Any) -> Any:
-            return _masked(protected(key, value, self._judge), redactor)
+        def masked(value: Any, judge: Judge) -> Any:
+            return _masked(protected(key, value, judge), redactor)
 
         def of_layer(layer: Layer) -> ConfigLayerValue:
-            value = masked(find(layer.values, key))
+            # A variable that holds a number of tokens is no more secret than the number.
+            judge = self._judge_text if layer.name == "environment" else self._judge
+            value = masked(find(layer.values, key), judge)
             return ConfigLayerValue(value=value, origin=layer.origin(key))
 
         return ConfigExplanation(
             key=key,
-            value=None if setting is None else masked(setting.value),
+            value=None if setting is None else masked(setting.value, self._judge),
             secret=self._judge(key, "?") if setting is None else setting.secret,
             origin=None if setting is None else setting.origin,
             layers=tuple(map(of_layer, self.layers.holding(key))),
             problems=tuple(problems),
         )
+
+    def _judge_text(self, key: str, value: Any) -> bool:
+        with contextlib.suppress(ValueError, TypeError):
+            value = int(value)
+        return self._judge(key, value)
 
     def _setting(self, key: str, value: Any, origin: ConfigOrigin) -> ConfigSetting:
         return ConfigSetting(
