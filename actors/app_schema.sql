@@ -66,6 +66,12 @@ CREATE TABLE config_secrets ( -- where somebody said whether a setting is secret
     secret INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE config_files ( -- what was last recorded of each file of settings
+    name     TEXT    PRIMARY KEY, -- its absolute path, links not followed
+    settings TEXT    NOT NULL,    -- JSON: keyed fingerprint and recorded form by dotted key
+    seen_at  INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE plans (
     plan_id          TEXT    PRIMARY KEY,
     action           TEXT    NOT NULL,

@@ -19,7 +19,9 @@ from minutebook.actors.auth import AuthActor
 from minutebook.actors.auth_service import Auth
 from minutebook.actors.base import CatchUp, Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
-from minutebook.actors.config import Config, ConfigActor
+from minutebook.actors.config import Config
+from minutebook.actors.config_actor import ConfigActor
+from minutebook.actors.config_options import ConfigOptions
 from minutebook.actors.inbox import Inbox
 from minutebook.actors.lockout import LockoutRules
 from minutebook.actors.outbox import Outbox
@@ -58,6 +60,7 @@ class Services:
         trail: takes their events.
         app_path: the app database.
         config_path: the TOML file of the configuration.
+        config_options: what else there is to it.
         sandbox_directory: where sandboxes are made.
         redactor: masks secrets.
         lockout: when a user is locked.
@@ -73,6 +76,7 @@ class Services:
         *,
         app_path: Path,
         config_path: Path,
+        config_options: ConfigOptions,
         sandbox_directory: Path,
         redactor: Redactor,
         lockout: LockoutRules,
@@ -82,9 +86,8 @@ class Services:
     ) -> None:
         self._service = service
         self._app_path = app_path
-        self._config_path = config_path
+        self._config_parts = (config_path, redactor, config_options)
         self._sandbox_directory = sandbox_directory
-        self._redactor = redactor
         self._lockout = lockout
         self._limits = limits
         self.left = False
@@ -125,7 +128,7 @@ class Services:
         try:
             sessions = self._start_stateful(SessionActor, self._limits)
             auth = self._start_stateful(AuthActor, self._lockout)
-            config = self._start_stateful(ConfigActor, self._config_path, self._redactor)
+            config = self._start_stateful(ConfigActor, *self._config_parts)
             sandboxes = self._start_stateful(SandboxCleanupActor, directory)
             # Between themselves nothing is refused: what was begun is to be brought to an end.
             ask_sandboxes = Service(sandboxes).ask

@@ -246,6 +246,10 @@ class ConfigError(MinutebookError):
     """The configuration file cannot be read or written."""
 
 
+class InvalidConfig(ConfigError, ValueError):
+    """A value, or a key, of the configuration does not fit the host's model."""
+
+
 class UnknownConfigKey(MinutebookError, LookupError):
     """The configuration has no such key."""
 

@@ -112,3 +112,11 @@ FROM sandboxes_1;
 DROP TABLE sandboxes_1;
 
 CREATE INDEX sandboxes_by_plan ON sandboxes (plan_id);
+
+-- config
+
+CREATE TABLE config_files (
+    name     TEXT    PRIMARY KEY,
+    settings TEXT    NOT NULL,
+    seen_at  INTEGER NOT NULL
+) STRICT;

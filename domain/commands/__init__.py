@@ -30,7 +30,9 @@ from minutebook.domain.commands.base import TEXT_CHARACTERS_MAX, Command, Name
 from minutebook.domain.commands.cancellation import CancelPlan
 from minutebook.domain.commands.config import (
     DeleteConfig,
+    ExplainConfig,
     GetConfig,
+    GetTypedConfig,
     ListConfig,
     SetConfig,
     UnsetConfig,
@@ -111,11 +113,13 @@ __all__ = [
     "DisableUser",
     "EnableUser",
     "ExecutePlan",
+    "ExplainConfig",
     "FailPlan",
     "FindOrphans",
     "GetConfig",
     "GetPlan",
     "GetSession",
+    "GetTypedConfig",
     "GetUser",
     "GrantRole",
     "KeepSandbox",

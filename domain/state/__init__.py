@@ -6,7 +6,13 @@ from minutebook.domain.state.apply import Applied, Execution, ProjectChangeset, 
 from minutebook.domain.state.auth import ApiToken, Delegation, Principal, TokenInfo, User
 from minutebook.domain.state.base import State
 from minutebook.domain.state.cancellation import Cancellation
-from minutebook.domain.state.config import ConfigSetting
+from minutebook.domain.state.config import (
+    ConfigExplanation,
+    ConfigLayerValue,
+    ConfigOrigin,
+    ConfigSetting,
+    UnsetSetting,
+)
 from minutebook.domain.state.plan import Plan, PlanProject
 from minutebook.domain.state.plan_records import Correction, Decision
 from minutebook.domain.state.sandbox import Checkpoint, ReleasedSandbox, Sandbox
@@ -17,6 +23,9 @@ __all__ = [
     "Applied",
     "Cancellation",
     "Checkpoint",
+    "ConfigExplanation",
+    "ConfigLayerValue",
+    "ConfigOrigin",
     "ConfigSetting",
     "Correction",
     "Decision",
@@ -32,5 +41,6 @@ __all__ = [
     "State",
     "StoppedWork",
     "TokenInfo",
+    "UnsetSetting",
     "User",
 ]

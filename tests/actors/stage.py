@@ -14,7 +14,9 @@ from minutebook.actors.auth import AuthActor
 from minutebook.actors.auth_service import Auth
 from minutebook.actors.base import Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
-from minutebook.actors.config import Config, ConfigActor
+from minutebook.actors.config import Config
+from minutebook.actors.config_actor import ConfigActor
+from minutebook.actors.config_options import ConfigOptions
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Inbox
 from minutebook.actors.ledger.memory import MemoryLedger
@@ -109,9 +111,9 @@ class Stage:
         """An AuthActor alone, with more of its parts than it needs."""
         return Auth(self.serve(AuthActor, SERVICE, self.outbox(AuthActor), *parts))
 
-    def config(self) -> Config:
+    def config(self, options: ConfigOptions | None = None) -> Config:
         """A ConfigActor alone."""
-        parts = (self.outbox(ConfigActor), self.config_path, self.redactor)
+        parts = (self.outbox(ConfigActor), self.config_path, self.redactor, options)
         return Config(self.serve(ConfigActor, SERVICE, *parts))
 
     def plans(self, sandboxes: Sandboxes | None = None) -> Inbox:

@@ -173,7 +173,8 @@ def test_what_is_no_secret_key_is_refused_and_not_repeated(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["o\n1\n", "o\n01\n" + "A" * 43 + "=\n", "o\n1\nAAAA\n", "o\n-1\n" + "A" * 43 + "=\n", ""]
+    "text",
+    ["o\n1\n", "o\n01\n" + "A" * 43 + "=\n", "o\n1\nAAAA\n", "o\n-1\n" + "A" * 43 + "=\n", ""],
 )
 def test_what_is_no_checkpoint_is_refused(text: str) -> None:
     with pytest.raises(InvalidNote):
