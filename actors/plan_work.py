@@ -31,7 +31,7 @@ from minutebook.domain.errors import IllegalTransition, MinutebookError, WorkFai
 from minutebook.domain.events import ReleasedResource, UnreleasedResource
 from minutebook.domain.fitting import shortened
 from minutebook.domain.plan import Phase
-from minutebook.domain.state import Execution, Plan, Sandbox, StoppedWork
+from minutebook.domain.state import Execution, Plan, ProjectChangeset, Sandbox, StoppedWork
 
 CANCELLED: Final = "its plan was cancelled"
 """Why work is stopped by a cancel."""
@@ -114,10 +114,8 @@ class PlanWork:
 
     def _run(self) -> Execution:
         plan = self._plan
-        sandbox: Sandbox = self._ask_sandboxes(
-            CreateSandbox(plan_id=plan.plan_id, project_path=plan.project_path)
-        ).get(timeout=ASK_TIMEOUT_S)
-        result = self._follow(sandbox)
+        sandboxes = self._make_sandboxes()
+        result = self._follow(sandboxes)
         if self._stopped_because is not None:
             raise WorkFailed(self._stopped_message(self._stopped_because))
         if not result.ok:
@@ -127,10 +125,9 @@ class PlanWork:
                 f" {result.exit_code}: {said}; correct it and create a new plan."
             )
             raise WorkFailed(msg)
-        author = Author.parse(Binding.current().user_identity)
-        commit = commit_sandbox(sandbox.path, plan.action, author)
-        changeset = read_changeset(sandbox.path, sandbox.commit, commit)
-        done = CompletePhase(plan_id=plan.plan_id, phase=Phase.EXECUTE, changeset_id=commit)
+        changesets = tuple(self._commit(sandbox) for sandbox in sandboxes)
+        changeset_id = _changeset_id(changesets)
+        done = CompletePhase(plan_id=plan.plan_id, phase=Phase.EXECUTE, changeset_id=changeset_id)
         try:
             self._ask_plans(done).get(timeout=ASK_TIMEOUT_S)
         except IllegalTransition:
@@ -138,12 +135,35 @@ class PlanWork:
             raise WorkFailed(self._stopped_message(CANCELLED)) from None
         return Execution(
             plan_id=plan.plan_id,
-            sandbox=sandbox,
-            changeset_id=commit,
-            files_changed=changeset.files_changed,
+            sandbox=sandboxes[0],
+            changeset_id=changeset_id,
+            changesets=changesets,
+            files_changed=sum(changeset.files_changed for changeset in changesets),
             steps_done=result.steps_done,
             output=result.output_tail,
             seconds=result.seconds,
+        )
+
+    def _make_sandboxes(self) -> list[Sandbox]:
+        made = []
+        for position, project in enumerate(self._plan.projects):
+            create = CreateSandbox(
+                plan_id=self._plan.plan_id,
+                project_path=project.path,
+                project_name=project.name,
+                kind="git_worktree" if project.kind == "git" else "directory",
+                position=position,
+            )
+            made.append(self._ask_sandboxes(create).get(timeout=ASK_TIMEOUT_S))
+        return made
+
+    def _commit(self, sandbox: Sandbox) -> ProjectChangeset:
+        author = Author.parse(Binding.current().user_identity)
+        assert sandbox.commit is not None, sandbox
+        commit = commit_sandbox(sandbox.path, self._plan.action, author)
+        changeset = read_changeset(sandbox.path, sandbox.commit, commit)
+        return ProjectChangeset(
+            project_name=sandbox.project_name, commit=commit, files_changed=changeset.files_changed
         )
 
     def _stopped_message(self, because: str) -> str:
@@ -152,7 +172,7 @@ class PlanWork:
             " create a new plan to do it again."
         )
 
-    def _follow(self, sandbox: Sandbox) -> WorkResult:
+    def _follow(self, sandboxes: list[Sandbox]) -> WorkResult:
         binding = Binding.current()
         with self._lock:
             if self._stopped_because is not None:
@@ -163,7 +183,8 @@ class PlanWork:
                 raise WorkFailed(msg)
             self._process = WorkProcess.start(
                 self._work,
-                sandbox=sandbox.path,
+                sandbox=sandboxes[0].path,
+                sandboxes={sandbox.project_name: sandbox.path for sandbox in sandboxes},
                 plan_id=self._plan.plan_id,
                 identity=binding.user_identity,
                 binding={name: value for name, value in binding._asdict().items() if value},
@@ -204,3 +225,9 @@ class PlanWork:
             self._ask_sandboxes(ReleaseSandbox(plan_id=self._plan.plan_id)).get(
                 timeout=ASK_TIMEOUT_S
             )
+
+
+def _changeset_id(changesets: tuple[ProjectChangeset, ...]) -> str:
+    if len(changesets) == 1:
+        return changesets[0].commit
+    return " ".join(f"{changeset.project_name}@{changeset.commit}" for changeset in changesets)

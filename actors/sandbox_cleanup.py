@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pykka import Future
 
@@ -13,6 +14,7 @@ from minutebook.actors.base import Service, StatefulActor, handles
 from minutebook.actors.file_lock import FileLock
 from minutebook.actors.git.repository import ensure_clean, inspect_project
 from minutebook.actors.git.worktree import (
+    SandboxRelease,
     branch_of,
     create_sandbox,
     is_made,
@@ -24,7 +26,7 @@ from minutebook.actors.recording import Intent
 from minutebook.domain.commands import CreateSandbox, ListSandboxes, ReleaseSandbox
 from minutebook.domain.entry import to_microseconds
 from minutebook.domain.envelope import new_id
-from minutebook.domain.errors import GitError, ProjectError, UnknownSandbox
+from minutebook.domain.errors import GitError, NotARepository, ProjectError, UnknownSandbox
 from minutebook.domain.events import SandboxCreated, SandboxReleased, SandboxReleaseFailed
 from minutebook.domain.fitting import shortened
 from minutebook.domain.state import ReleasedSandbox, Sandbox
@@ -55,15 +57,21 @@ class SandboxCleanupActor(StatefulActor):
     @handles(CreateSandbox)
     def create(self, command: CreateSandbox) -> Sandbox:
         """Make a plan's sandbox from the project's present commit."""
+        if command.kind == "directory":
+            msg = f"{command.project_path!r} is no git repository; make it one first."
+            raise NotARepository(msg)
         project = inspect_project(command.project_path)
         ensure_clean(project.path)
+        # A plan's projects may be work trees of one repository: each has a branch of its own.
+        name = command.plan_id + (f"-{command.position + 1}" if command.position else "")
         sandbox = Sandbox(
             sandbox_id=new_id(),
             plan_id=command.plan_id,
             project_path=str(project.path),
+            project_name=command.project_name or project.name,
             kind="git_worktree",
-            path=str(self._directory / command.plan_id),
-            branch=branch_of(command.plan_id),
+            path=str(self._directory / name),
+            branch=branch_of(name),
             commit=project.head,
             created_at=datetime.now(UTC),
         )
@@ -73,7 +81,7 @@ class SandboxCleanupActor(StatefulActor):
         with FileLock(Path(f"{sandbox.path}.lock")) as lock:
             intent = self._intend_create(sandbox, lock.path)
             try:
-                create_sandbox(project, sandbox.path, command.plan_id, pass_fds=[lock.descriptor])
+                create_sandbox(project, sandbox.path, name, pass_fds=[lock.descriptor])
             except BaseException:
                 with self._recorded() as recording:
                     recording.drop(intent)
@@ -88,24 +96,47 @@ class SandboxCleanupActor(StatefulActor):
     @handles(ListSandboxes)
     def list(self, command: ListSandboxes) -> tuple[Sandbox, ...]:
         """List sandboxes."""
-        where = "WHERE released_at IS NULL" if command.existing_only else ""
-        rows = self._database.rows(f"SELECT * FROM sandboxes {where} ORDER BY created_at, rowid")
-        return tuple(Sandbox(**row) for row in rows)
+        return self._sandboxes(
+            "WHERE (NOT ?1 OR released_at IS NULL) AND (?2 IS NULL OR plan_id = ?2)",
+            (int(command.existing_only), command.plan_id),
+        )
 
     @handles(ReleaseSandbox)
     def release(self, command: ReleaseSandbox) -> ReleasedSandbox | None:
-        """Take a plan's sandbox away; again for one that is gone does and tells nothing."""
+        """Take a plan's sandboxes away; again for one that is gone does and tells nothing.
+
+        One that cannot be removed does not keep the others: its error is raised at the end.
+        """
         self._resume_orphans()
-        row = self._database.row(
-            "SELECT * FROM sandboxes WHERE plan_id = ? ORDER BY created_at DESC, rowid DESC",
-            (command.plan_id,),
+        # Only the last one of each project: earlier ones were released before it was made.
+        sandboxes = self._sandboxes(
+            "WHERE plan_id = ?1 AND (?2 IS NULL OR sandbox_id = ?2) AND rowid IN"
+            " (SELECT max(rowid) FROM sandboxes WHERE plan_id = ?1 GROUP BY project_path)",
+            (command.plan_id, command.sandbox_id),
         )
-        if row is None:
+        if not sandboxes:
             if self._database.row("SELECT 1 FROM plans WHERE plan_id = ?", (command.plan_id,)):
                 return None
             msg = f"no plan or sandbox has the id {command.plan_id!r}; list() names the sandboxes."
             raise UnknownSandbox(msg)
-        sandbox = Sandbox(**row)
+        released: list[ReleasedSandbox] = []
+        failed: list[ProjectError] = []
+        for sandbox in sandboxes:
+            try:
+                released.append(self._release(sandbox))
+            except ProjectError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return released[0].model_copy(update={"others": tuple(released[1:])})
+
+    def _sandboxes(self, which: str, parameters: Sequence[Any] = ()) -> tuple[Sandbox, ...]:
+        rows = self._database.rows(
+            f"SELECT * FROM sandboxes {which} ORDER BY created_at, rowid", parameters
+        )
+        return tuple(Sandbox(**row) for row in rows)
+
+    def _release(self, sandbox: Sandbox) -> ReleasedSandbox:
         if sandbox.released_at is not None:
             return ReleasedSandbox(
                 sandbox_id=sandbox.sandbox_id,
@@ -126,7 +157,7 @@ class SandboxCleanupActor(StatefulActor):
     def _intend_create(self, sandbox: Sandbox, lock_path: Path) -> Intent:
         created = SandboxCreated(
             plan_id=sandbox.plan_id,
-            project_names=(Path(sandbox.project_path).name,),
+            project_names=(sandbox.project_name,),
             sandbox_id=sandbox.sandbox_id,
             kind=sandbox.kind,
             path=sandbox.path,
@@ -136,7 +167,7 @@ class SandboxCleanupActor(StatefulActor):
         with self._recorded() as recording:
             self._database.execute(
                 "INSERT INTO sandboxes (sandbox_id, plan_id, project_path, kind, path, branch,"
-                ' "commit", created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+                ' "commit", created_at, project_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
                 (
                     sandbox.sandbox_id,
                     sandbox.plan_id,
@@ -146,6 +177,7 @@ class SandboxCleanupActor(StatefulActor):
                     sandbox.branch,
                     sandbox.commit,
                     to_microseconds(sandbox.created_at),
+                    sandbox.project_name,
                 ),
             )
             return recording.intend(
@@ -161,7 +193,7 @@ class SandboxCleanupActor(StatefulActor):
             held: bytes and files that it had before an earlier attempt.
         """
         try:
-            freed = release_sandbox(sandbox.project_path, sandbox.path, sandbox.branch)
+            freed = _remove(sandbox)
         except (ProjectError, OSError) as error:
             with self._recorded() as recording:
                 recording.drop(intent)
@@ -191,7 +223,7 @@ class SandboxCleanupActor(StatefulActor):
                 recording.tell(
                     SandboxReleased(
                         plan_id=sandbox.plan_id,
-                        project_names=(Path(sandbox.project_path).name,),
+                        project_names=(sandbox.project_name,),
                         sandbox_id=sandbox.sandbox_id,
                         kind=sandbox.kind,
                         path=sandbox.path,
@@ -227,7 +259,7 @@ class SandboxCleanupActor(StatefulActor):
             try:
                 made = is_made(sandbox.project_path, sandbox.path)
                 if not made:
-                    release_sandbox(sandbox.project_path, sandbox.path, sandbox.branch)
+                    _remove(sandbox)
             except (ProjectError, OSError) as error:
                 # It stays known, so that it can be released when what is wrong is put right.
                 with self._recorded() as recording:
@@ -246,10 +278,15 @@ class SandboxCleanupActor(StatefulActor):
         self._database.execute("DELETE FROM sandboxes WHERE sandbox_id = ?", (sandbox.sandbox_id,))
 
 
+def _remove(sandbox: Sandbox) -> SandboxRelease:
+    assert sandbox.branch is not None, sandbox
+    return release_sandbox(sandbox.project_path, sandbox.path, sandbox.branch)
+
+
 def _release_failed(sandbox: Sandbox, error: Exception) -> SandboxReleaseFailed:
     return SandboxReleaseFailed(
         plan_id=sandbox.plan_id,
-        project_names=(Path(sandbox.project_path).name,),
+        project_names=(sandbox.project_name,),
         outcome_reason=type(error).__name__,
         sandbox_id=sandbox.sandbox_id,
         kind=sandbox.kind,
@@ -275,9 +312,10 @@ class Sandboxes(Service):
         return self.ask(ListSandboxes(existing_only=existing_only))
 
     def release(self, plan_id: str) -> Future[ReleasedSandbox | None]:
-        """Take a plan's sandbox away, with directory and branch; harmless when it is gone.
+        """Take a plan's sandboxes away, with directory and branch; harmless when they are gone.
 
-        Resolves to ``None`` when the plan has none; raises `UnknownSandbox` when there is no
+        Resolves to the first project's, with the ``others`` of a plan with several, or to
+        ``None`` when the plan has none; raises `UnknownSandbox` when there is no
         such plan, and `GitError` when something of it cannot be removed, which is recorded too.
         """
         return self.ask(ReleaseSandbox(plan_id=plan_id))

@@ -23,15 +23,19 @@ from minutebook.domain.errors import (
     InvalidEvent,
     LedgerError,
     MinutebookError,
+    PermissionDenied,
     ProjectError,
+    SessionExpired,
     SettingsError,
     UncommittedEvents,
     UnknownPlan,
+    UnreadableEvent,
     ValidationFailed,
     WorkFailed,
 )
 from minutebook.domain.event import AuditEvent
 from minutebook.domain.plan import Phase, ProcessingState
+from minutebook.domain.upcasting import upcaster
 
 __all__ = [
     "AuditClosed",
@@ -48,15 +52,19 @@ __all__ = [
     "LedgerError",
     "MinutebookError",
     "Outcome",
+    "PermissionDenied",
     "Phase",
     "ProcessingState",
     "ProjectError",
     "Receipt",
+    "SessionExpired",
     "SettingsError",
     "Severity",
     "UncommittedEvents",
     "UnknownPlan",
+    "UnreadableEvent",
     "ValidationFailed",
     "WorkFailed",
     "bind",
+    "upcaster",
 ]

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from minutebook.domain.jsonable import rfc3339
 from minutebook.domain.surrogates import ESCAPE_IN_JSON, unescape_all
+
+if TYPE_CHECKING:
+    from minutebook.domain.event import AuditEvent
 
 HASH_VERSION = 1
 """How `leaf_input` is laid out; stored with each entry."""
@@ -98,6 +101,20 @@ class Entry(NamedTuple):
         if ESCAPE_IN_JSON in self.body:
             payload = unescape_all(payload)
         return payload
+
+    def event(self) -> AuditEvent:
+        """Return the event as an object of today's class, brought to its version by upcasters.
+
+        Text is as it was told, a secret is what it was masked to. Bytes in a nested model are
+        read as such where that model has ``val_json_bytes="base64"``.
+
+        Raises:
+            UnreadableEvent: its type has no class in this process, or its payload does not
+                fit; `payload` reads it all the same.
+        """
+        from minutebook.domain.upcasting import event_from
+
+        return event_from(self.body)
 
     @property
     def occurred_time(self) -> datetime:

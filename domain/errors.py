@@ -124,12 +124,39 @@ class InvalidQuery(MinutebookError, ValueError):
     """What was asked of the ledger makes no sense, such as a time that is none."""
 
 
+class UnreadableEvent(MinutebookError, ValueError):
+    """An entry cannot be read as an object of its event's class; what is stored is unharmed."""
+
+
 class EntryNotFound(LedgerError, LookupError):
     """No entry of the ledger has the id or index that was asked for."""
 
 
 class AmbiguousEntry(LedgerError, LookupError):
     """More than one entry fits the beginning of an id that was asked for."""
+
+
+# -- proving what is in the ledger --------------------------------------------
+
+
+class InvalidNote(MinutebookError, ValueError):
+    """A signed note, a checkpoint, a key or a proof is not of the form that it must have."""
+
+
+class ProofRefused(MinutebookError):
+    """A proof, or a signature on it, does not hold: what it claims is not shown by it."""
+
+
+class NotYetProvable(LedgerError):
+    """No signed checkpoint covers the entry yet."""
+
+
+class SigningFailed(LedgerError):
+    """The log's key cannot be used to sign a checkpoint; the entries are committed all the same."""
+
+
+class WitnessRefused(MinutebookError):
+    """A log is not consistent with what the witness signed before; nothing was signed."""
 
 
 # -- ending -------------------------------------------------------------------
@@ -173,6 +200,10 @@ class SessionAlreadyClosed(MinutebookError):
     """The session was closed before."""
 
 
+class SessionExpired(SessionAlreadyClosed):
+    """The session's time was over, or it was idle for too long; create a new one."""
+
+
 class SessionStillOpen(MinutebookError):
     """The session is open, and only closed ones may be deleted."""
 
@@ -184,6 +215,14 @@ class AuthenticationFailed(MinutebookError):
     """The credential was not accepted; the message never says which part was wrong."""
 
 
+class PermissionDenied(MinutebookError):
+    """Whoever asks is known, and may not do this; the refusal was recorded."""
+
+
+class PasswordHashingFailed(MinutebookError):
+    """A password could not be hashed or checked: no memory, or a stored hash that is none."""
+
+
 class UserExists(MinutebookError):
     """A user of this name exists already."""
 
@@ -192,11 +231,23 @@ class UnknownUser(MinutebookError, LookupError):
     """No user has this name."""
 
 
+class UnknownToken(MinutebookError, LookupError):
+    """No API token has this id."""
+
+
+class UnknownDelegation(MinutebookError, LookupError):
+    """The user has not allowed this agent anything."""
+
+
 # -- configuration ------------------------------------------------------------
 
 
 class ConfigError(MinutebookError):
     """The configuration file cannot be read or written."""
+
+
+class InvalidConfig(ConfigError, ValueError):
+    """A value, or a key, of the configuration does not fit the host's model."""
 
 
 class UnknownConfigKey(MinutebookError, LookupError):
@@ -214,6 +265,18 @@ class IllegalTransition(MinutebookError):
     """The plan's phase does not allow this step; the message names the legal ones."""
 
 
+class PlanConstrained(MinutebookError):
+    """The plan cannot go on within its limits, and has ended; the message names the limit."""
+
+
+class ApprovalMissing(MinutebookError):
+    """The plan needs somebody's approval before it is applied, and has none."""
+
+
+class UnknownDecision(MinutebookError, LookupError):
+    """The plan has no decision of this id, or a correction has made it void."""
+
+
 class ProjectError(MinutebookError):
     """Something about the project's directory or repository; see the subclasses."""
 
@@ -224,6 +287,10 @@ class ProjectMissing(ProjectError, LookupError):
 
 class NotARepository(ProjectError):
     """The project's path is not the top of a git work tree with a commit."""
+
+
+class ProjectsOverlap(ProjectError):
+    """A plan was given the same project twice, or one inside another."""
 
 
 class ProjectDirty(ProjectError):
@@ -251,12 +318,20 @@ class GitError(ProjectError):
     """A git command failed; the message carries its standard error."""
 
 
+class DirectoryProjectError(ProjectError):
+    """A project that is a plain directory cannot be copied, compared or written as asked."""
+
+
 class UnknownSandbox(MinutebookError, LookupError):
     """No sandbox, and no plan either, has this id."""
 
 
 class WorkFailed(MinutebookError):
     """The plan's work ended with an error or was stopped."""
+
+
+class WorkerDied(WorkFailed):
+    """The process that worked on the plan was killed; who found it has ended the plan."""
 
 
 class UnimportableWork(MinutebookError, ValueError):

@@ -60,9 +60,15 @@ class ScratchMerge:
 
 
 def commit_sandbox(
-    sandbox_path: str | os.PathLike[str], message: str, author: Author = MINUTEBOOK
+    sandbox_path: str | os.PathLike[str],
+    message: str,
+    author: Author = MINUTEBOOK,
+    *,
+    ignored: bool = False,
 ) -> str:
     """Commit everything in the sandbox that git does not ignore, on the sandbox's branch.
+
+    With `ignored`, also what it ignores.
 
     Returns the branch's commit, which is the one before when nothing changed. What the work
     has committed by itself stays. Raises `GitError` when the work left the branch, left a
@@ -80,7 +86,7 @@ def commit_sandbox(
             f"The work left a merge with conflicts in {unmerged[0]!r}; let it finish its merges."
         )
     head = resolve_commit(sandbox_path, "HEAD")
-    run_git(sandbox_path, "add", "--all")
+    run_git(sandbox_path, "add", "--all", *(("--force",) if ignored else ()))
     _refuse_submodule_changes(sandbox_path, head)
     tree = run_git(sandbox_path, "write-tree").line
     if tree == run_git(sandbox_path, "rev-parse", "--verify", f"{head}^{{tree}}").line:

@@ -15,12 +15,13 @@ class WorkContext:
     Built in the child process; safe to use from any of its threads.
     """
 
-    __slots__ = ("_is_cancelled", "_report", "binding", "identity", "path", "plan_id")
+    __slots__ = ("_is_cancelled", "_report", "binding", "identity", "path", "paths", "plan_id")
 
     def __init__(
         self,
         *,
         path: Path,
+        paths: Mapping[str, Path],
         plan_id: str,
         identity: str | None,
         binding: Mapping[str, str],
@@ -29,6 +30,9 @@ class WorkContext:
     ) -> None:
         self.path = path
         """The sandbox's work tree, absolute; also the working directory."""
+
+        self.paths = dict(paths)
+        """The work tree of each project, by its name in the plan; `path` is the first one's."""
 
         self.plan_id = plan_id
 

@@ -56,12 +56,14 @@ class WorkProcess:
         *,
         sandbox: str | os.PathLike[str],
         plan_id: str,
+        sandboxes: Mapping[str, str | os.PathLike[str]] | None = None,
         identity: str | None = None,
         binding: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> WorkProcess:
         """Start `work` with `sandbox` as working directory.
 
+        `sandboxes` names the work trees of all projects, for the work's context.
         The child gets this description, the host's `sys.path`, and its environment without
         `MINUTEBOOK_*` and what would redirect git, with `env` on top. Raises `WorkFailed`.
         """
@@ -97,6 +99,7 @@ class WorkProcess:
         description = {
             "work": work.to_dict(),
             "sandbox": os.path.abspath(sandbox),
+            "sandboxes": {name: os.path.abspath(path) for name, path in (sandboxes or {}).items()},
             "plan_id": plan_id,
             "identity": identity,
             "binding": {name: value for name, value in (binding or {}).items() if value},

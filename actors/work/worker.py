@@ -25,6 +25,7 @@ def run_callable(
     work = _find(spec["work"])
     context = WorkContext(
         path=Path(spec["sandbox"]),
+        paths={name: Path(path) for name, path in spec["sandboxes"].items()},
         plan_id=spec["plan_id"],
         identity=spec["identity"],
         binding=spec["binding"],

@@ -12,7 +12,18 @@ from minutebook.domain.events.apply import (
     PlanApplyCompleted,
     ResourceModified,
 )
-from minutebook.domain.events.auth import AuthFailed, AuthMethod, AuthSucceeded
+from minutebook.domain.events.auth import (
+    AccessDenied,
+    AuthFailed,
+    AuthMethod,
+    AuthRefusal,
+    AuthSucceeded,
+    TokenCreated,
+    TokenRevoked,
+    UserChange,
+    UserChanged,
+    UserCreated,
+)
 from minutebook.domain.events.cancellation import (
     PlanCancelled,
     PlanProgress,
@@ -22,7 +33,15 @@ from minutebook.domain.events.cancellation import (
 from minutebook.domain.events.config import ConfigChanged
 from minutebook.domain.events.entity import EntityDeleted
 from minutebook.domain.events.plan import PlanApplied, PlanCreated, PlanErrored, PlanPhaseChanged
+from minutebook.domain.events.plan_records import (
+    ApprovalDenied,
+    ApprovalGranted,
+    CorrectionApplied,
+    DecisionRecorded,
+    ToolInvoked,
+)
 from minutebook.domain.events.sandbox import (
+    CheckpointCreated,
     SandboxCreated,
     SandboxKind,
     SandboxReleased,
@@ -38,15 +57,22 @@ from minutebook.domain.trail_events import (
 )
 
 __all__ = [
+    "AccessDenied",
+    "ApprovalDenied",
+    "ApprovalGranted",
     "AuditGap",
     "AuditRecovered",
     "AuditSystemClosed",
     "AuditSystemOpened",
     "AuthFailed",
     "AuthMethod",
+    "AuthRefusal",
     "AuthSucceeded",
     "ChangeKind",
+    "CheckpointCreated",
     "ConfigChanged",
+    "CorrectionApplied",
+    "DecisionRecorded",
     "EntityDeleted",
     "FileStatus",
     "PlanApplied",
@@ -64,6 +90,12 @@ __all__ = [
     "SandboxReleased",
     "SessionClosed",
     "SessionCreated",
+    "TokenCreated",
+    "TokenRevoked",
+    "ToolInvoked",
     "UnreleasedResource",
+    "UserChange",
+    "UserChanged",
+    "UserCreated",
     "ValidationOutcome",
 ]

@@ -8,17 +8,33 @@ from minutebook.domain.state.base import State
 from minutebook.domain.state.sandbox import Sandbox
 
 
+class ProjectChangeset(State):
+    """What a plan's work left for one project."""
+
+    project_name: str
+    """Which project."""
+    commit: str
+    """Commit that it left; the sandbox's first one when it changed nothing."""
+    files_changed: int
+    """How many files it changed."""
+
+
 class Execution(State):
     """How a plan's work ended."""
 
     plan_id: str
     """Whose work."""
     sandbox: Sandbox
-    """Where it ran."""
+    """Where it ran: the first project's."""
     changeset_id: str
-    """Commit that it left; the sandbox's first commit when it changed nothing."""
+    """Commit that it left; the sandbox's first commit when it changed nothing.
+
+    Of several projects, ``name@commit`` for each, with a space between.
+    """
+    changesets: tuple[ProjectChangeset, ...]
+    """What it left for each project."""
     files_changed: int
-    """How many files it changed."""
+    """How many files it changed, in all projects."""
     steps_done: int
     """Steps that it completed."""
     output: str

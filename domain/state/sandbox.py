@@ -17,18 +17,43 @@ class Sandbox(State):
     """Whose it is."""
     project_path: str
     """The project that it was made from."""
+    project_name: str
+    """What the plan calls that project."""
     kind: SandboxKind
     """How it was made."""
     path: str
     """Its directory."""
-    branch: str
-    """Its branch."""
-    commit: str
-    """The project's commit that it starts from."""
+    branch: str | None
+    """Its branch; ``None`` for a copied directory."""
+    commit: str | None
+    """The commit that it starts from: the project's, or the one that stands for the copy."""
     created_at: AwareDatetime
     """UTC."""
     released_at: AwareDatetime | None = None
     """UTC; ``None`` while it exists."""
+    kept: bool = False
+    """Whether it survives the plan's end, until it is released by name."""
+
+
+class Checkpoint(State):
+    """What the sandbox of one project held, as a commit."""
+
+    checkpoint_id: str
+    """The same for all projects of the plan that were committed together."""
+    plan_id: str
+    """Whose sandbox."""
+    project_name: str
+    """Of which project."""
+    name: str
+    """What it was called."""
+    commit: str
+    """The commit, on the sandbox's branch."""
+    files_changed: int
+    """How many files differ from the checkpoint before, or from the sandbox's first commit."""
+    created_at: AwareDatetime
+    """UTC."""
+    reverted_by: str | None = None
+    """Attempt of the correction that made it void; ``None`` while it holds."""
 
 
 class ReleasedSandbox(State):
@@ -38,11 +63,13 @@ class ReleasedSandbox(State):
     """Its id."""
     path: str
     """Its directory."""
-    branch: str
-    """Its branch."""
+    branch: str | None
+    """Its branch; ``None`` for a copied directory."""
     bytes_freed: int
     """Sizes of its files, summed."""
     files_freed: int
     """How many files it had."""
     seconds: float
     """How long it took."""
+    others: tuple[ReleasedSandbox, ...] = ()
+    """Those of the plan's further projects, when all were released."""

@@ -34,6 +34,7 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("exit_timeout", "0", 0.0),
     ("allow_network_file_system", "true", True),
     ("config_path", "/etc/shop.toml", Path("/etc/shop.toml")),
+    ("config_env_prefix", "SHOP_", "SHOP_"),
     ("sandbox_directory", "boxes", Path("boxes")),
 ]
 
