@@ -1,0 +1,1 @@
+"""One cancellation of a plan, in its steps: `run`, on `record`, `asking` and the `holders`."""
