@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pykka import Future
 
@@ -24,9 +25,12 @@ from minutebook.actors.git.repository import ensure_clean, inspect_project
 from minutebook.actors.plan_merge import PlanMerge
 from minutebook.actors.plan_work import CANCELLED, CLOSED, PlanWork
 from minutebook.actors.work.spec import WorkSpec, describe_command, describe_work
+from minutebook.actors.work_limits import SizeLimits
 from minutebook.domain.commands import ApplyPlan, BeginPhase, ExecutePlan, GetPlan, StopWork
 from minutebook.domain.plan import Phase, check_transition
 from minutebook.domain.state import Applied, Execution, Plan, StoppedWork
+
+NO_LIMITS: Final = SizeLimits()
 
 
 class PlanApplyActor(ServiceActor):
@@ -37,18 +41,26 @@ class PlanApplyActor(ServiceActor):
         tell: takes the events.
         ask_plans, ask_sandboxes: the other actors.
         directory: where sandboxes and scratch work trees are made.
+        limits: of sandboxes' size, where an execution gives none.
     """
 
     name = "apply"
 
     def __init__(
-        self, service: str, tell: Tell, ask_plans: Ask, ask_sandboxes: Ask, directory: Path
+        self,
+        service: str,
+        tell: Tell,
+        ask_plans: Ask,
+        ask_sandboxes: Ask,
+        directory: Path,
+        limits: SizeLimits = NO_LIMITS,
     ) -> None:
         super().__init__(service)
         self._tell = tell
         self._ask_plans = ask_plans
         self._ask_sandboxes = ask_sandboxes
         self._directory = directory
+        self._limits = limits
         self._works: dict[str, PlanWork] = {}
         self._merges: set[PlanMerge] = set()
         self._threads: set[threading.Thread] = set()
@@ -69,7 +81,10 @@ class PlanApplyActor(ServiceActor):
         """Run a plan's work; answered when it has ended."""
         spec: WorkSpec = command.work
         plan = self._begin(command.plan_id, Phase.EXECUTE, spec.label)
-        work = PlanWork(plan, spec, self._ask_plans, self._ask_sandboxes)
+        limits = SizeLimits(
+            command.bytes_max or self._limits.bytes_max, command.files_max or self._limits.files_max
+        )
+        work = PlanWork(plan, command, limits, self._ask_plans, self._ask_sandboxes)
         self._works[plan.plan_id] = work
         self._leave(plan, work.run, lambda: self._works.pop(plan.plan_id))
         return LATER
@@ -127,23 +142,46 @@ class Apply(Service):
     """``system.apply``: each call returns a future; errors are raised by its ``get``."""
 
     def execute(
-        self, plan_id: str, work: Callable[..., Any] | str | Sequence[str]
+        self,
+        plan_id: str,
+        work: Callable[..., Any] | str | Sequence[str],
+        *,
+        sandbox_directory: str | bytes | os.PathLike[Any] | None = None,
+        keep: bool = False,
+        bytes_max: int | None = None,
+        files_max: int | None = None,
     ) -> Future[Execution]:
         """Run a plan's work in a child process, in a sandbox made from the project's HEAD.
 
         The future resolves when the work has ended and its changes are committed on the
-        sandbox's branch; it raises `WorkFailed` when it failed or was stopped.
+        sandbox's branch; it raises `WorkFailed` when it failed or was stopped, and
+        `PlanConstrained` when the plan broke one of its limits.
 
         Args:
-            plan_id: a plan in phase strategize.
+            plan_id: a plan in phase strategize, or one that a correction took back.
             work: a function that a child process can import, called with a
                 `minutebook.actors.work.context.WorkContext`; or its name as
                 ``"package.module:function"``; or a command line as a list of strings.
+            sandbox_directory: where the sandboxes are made; of a correction's execution, only
+                those that were released.
+            keep: whether the sandboxes survive the plan's end, until they are released by name.
+            bytes_max, files_max: how large the sandboxes may be together, looked at after each
+                step and at the end; the system's limits when not given.
 
         Raises:
             UnimportableWork: the child could not find the function; nothing was begun.
         """
-        return self.ask(ExecutePlan(plan_id=plan_id, work=describe_work(work)))
+        directory = None if sandbox_directory is None else os.fsdecode(sandbox_directory)
+        return self.ask(
+            ExecutePlan(
+                plan_id=plan_id,
+                work=describe_work(work),
+                sandbox_directory=directory,
+                keep=keep,
+                bytes_max=bytes_max,
+                files_max=files_max,
+            )
+        )
 
     def apply(
         self,

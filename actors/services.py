@@ -30,9 +30,15 @@ from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
 from minutebook.actors.reply import Reply
+<<<<<<< HEAD
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
 from minutebook.actors.session import SessionActor, SessionLimits
 from minutebook.actors.session_service import Sessions
+=======
+from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
+from minutebook.actors.sandboxes import Sandboxes
+from minutebook.actors.session import SessionActor, Sessions
+>>>>>>> plans
 from minutebook.actors.starting import start
 from minutebook.domain.errors import AuditClosed, MinutebookError
 from minutebook.domain.redaction import Redactor
