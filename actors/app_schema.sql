@@ -13,7 +13,8 @@ CREATE TABLE sessions (
     token_id      TEXT,    -- the API token that it was begun with
     expires_at    INTEGER,
     idle_limit_s  REAL,
-    used_at       INTEGER  -- when it was last used, after it was created
+    used_at       INTEGER, -- when it was last used, after it was created
+    plan_id       TEXT     -- the plan that it was begun for
 ) STRICT;
 
 CREATE INDEX sessions_open ON sessions (user_identity) WHERE closed_at IS NULL;
@@ -177,6 +178,39 @@ CREATE TABLE sandboxes ( -- one for each plan and project
 ) STRICT;
 
 CREATE INDEX sandboxes_by_plan ON sandboxes (plan_id);
+
+CREATE TABLE cancellations ( -- one for each plan whose cancel was taken up
+    plan_id          TEXT    PRIMARY KEY REFERENCES plans (plan_id) ON DELETE CASCADE,
+    entry_id         TEXT    NOT NULL UNIQUE, -- of the one plan.cancelled
+    producer         TEXT    NOT NULL, -- of the system that brings it to its end
+    binding          TEXT    NOT NULL, -- JSON: who asked for it
+    reason           TEXT    NOT NULL,
+    requested_by     TEXT,
+    policy           TEXT    NOT NULL, -- wait or rollback
+    deadline_s       REAL    NOT NULL,
+    state            TEXT    NOT NULL, -- requested, fenced, asked, collected or done
+    phase            TEXT    NOT NULL, -- the plan's, at cancellation
+    processing_state TEXT    NOT NULL,
+    apply_outcome    TEXT    NOT NULL DEFAULT 'none', -- none, applied or rolled_back
+    found            TEXT    NOT NULL DEFAULT '{}', -- JSON: what a release takes away
+    requested_at     INTEGER NOT NULL,
+    completed_at     INTEGER,          -- when all had answered, or the deadline had come
+    answer           TEXT              -- JSON, of one that is done: what a second cancel gets
+) STRICT;
+
+CREATE TABLE cancelled_resources ( -- what a plan held that was cancelled
+    plan_id  TEXT    NOT NULL REFERENCES cancellations (plan_id) ON DELETE CASCADE,
+    kind     TEXT    NOT NULL,
+    id       TEXT    NOT NULL,
+    owner    TEXT    NOT NULL, -- name of its holder
+    since_at INTEGER,
+    state    TEXT    NOT NULL, -- held, released, failed or pending
+    bytes    INTEGER NOT NULL DEFAULT 0,
+    files    INTEGER NOT NULL DEFAULT 0,
+    seconds  REAL    NOT NULL DEFAULT 0,
+    error    TEXT    NOT NULL DEFAULT '', -- why it is not released
+    PRIMARY KEY (plan_id, kind, id)
+) STRICT;
 
 CREATE TABLE outbox ( -- written with the change that the event tells; deleted when it is recorded
     event_id   TEXT    PRIMARY KEY,

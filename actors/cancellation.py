@@ -1,155 +1,150 @@
-"""CancellationOrchestrator: stops a plan, collects what it held, and records one entry."""
+"""CancellationOrchestrator: stops a plan, collects what it held, and records one entry.
+
+Each cancellation runs on a thread of its own (`minutebook.actors.cancelling.run`), so that the
+actor stays free for others, also for those of the plan's children.
+"""
 
 from __future__ import annotations
 
-import time
+import threading
 from datetime import UTC, datetime
+from typing import Any, Final
 
-from pykka import Timeout
+from minutebook.actors.base import ASK_TIMEOUT_S, LATER, Ask, Later, Service, StatefulActor, handles
+from minutebook.actors.cancelling.context import Neighbours
+from minutebook.actors.cancelling.entry import answer_of, cancellation_of
+from minutebook.actors.cancelling.record import CancellationRecord, Row
+from minutebook.actors.cancelling.run import CancellationRun, ended
+from minutebook.actors.holding import Holders
+from minutebook.actors.outbox import Outbox
+from minutebook.actors.reply import Reply
+from minutebook.domain.commands import CancelPlan, GetCancellation, GetPlan
+from minutebook.domain.envelope import new_id
+from minutebook.domain.errors import UnknownCancellation
+from minutebook.domain.plan import Phase, ProcessingState, is_ended
+from minutebook.domain.state import Cancellation, Plan
 
-from minutebook.actors.base import ASK_TIMEOUT_S, Ask, ServiceActor, Tell, handles
-from minutebook.actors.sandbox_commits import touched
-from minutebook.domain.commands import (
-    BeginCancel,
-    CancelPlan,
-    CompletePhase,
-    GetPlan,
-    ListSandboxes,
-    ReleaseSandbox,
-    StopWork,
-)
-from minutebook.domain.context import user_identity_var
-from minutebook.domain.errors import MinutebookError, ProjectError
-from minutebook.domain.events import (
-    PlanCancelled,
-    PlanProgress,
-    ReleasedResource,
-    UnreleasedResource,
-)
-from minutebook.domain.fitting import shortened
-from minutebook.domain.plan import Phase
-from minutebook.domain.state import Cancellation, Plan, ReleasedSandbox, Sandbox, StoppedWork
+DEADLINE_S: Final = 10.0
+"""How long holders are waited for, when nobody says otherwise."""
 
 
-class CancellationOrchestrator(ServiceActor):
-    """Asks each actor that holds something of a plan to give it back.
+class CancellationOrchestrator(StatefulActor):
+    """Asks everybody who holds something of a plan to give it back, at once and once.
 
     Args:
-        service: the host's name.
-        tell: takes the events.
-        ask_plans, ask_apply, ask_sandboxes: the holders.
+        service, outbox: as for every `StatefulActor`.
+        ask_plans, ask_apply, ask_sandboxes, ask_sessions: the other actors.
+        holders: those of the host.
+        deadline_s: of a cancellation that says none.
     """
 
     name = "cancellation"
 
     def __init__(
-        self, service: str, tell: Tell, ask_plans: Ask, ask_apply: Ask, ask_sandboxes: Ask
+        self,
+        service: str,
+        outbox: Outbox,
+        ask_plans: Ask,
+        ask_apply: Ask,
+        ask_sandboxes: Ask,
+        ask_sessions: Ask,
+        holders: Holders,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
-        super().__init__(service)
-        self._tell = tell
-        self._ask_plans = ask_plans
-        self._ask_apply = ask_apply
-        self._ask_sandboxes = ask_sandboxes
+        super().__init__(service, outbox)
+        self._record = CancellationRecord(outbox)
+        ask_itself = Service(self.actor_inbox).ask  # type: ignore[arg-type]
+        self._neighbours = Neighbours(
+            ask_plans, ask_apply, ask_sandboxes, ask_sessions, ask_itself
+        )
+        self._holders = holders
+        self._deadline_s = deadline_s
+        self._lock = threading.Lock()
+        self._runs: dict[str, CancellationRun] = {}
+
+    def on_stop(self) -> None:
+        """Let what runs come to its end; what does not is gone on with at the next start."""
+        with self._lock:
+            running = list(self._runs.values())
+        for run in running:
+            run.wait(ASK_TIMEOUT_S)
+        self._record.close()
+
+    def _catch_up(self) -> None:
+        self._record.catch_up()
+        for row in self._record.take_over():
+            with self._lock:
+                is_running = row.plan_id in self._runs
+            if not is_running:
+                self._start(row)
 
     @handles(CancelPlan)
-    def cancel(self, command: CancelPlan) -> Cancellation:
-        """Stop a plan."""
-        requested_at = datetime.now(UTC)
-        started = time.monotonic()
-        plan_id = command.plan_id
-        before: Plan = self._ask_plans(BeginCancel(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
-        stopped = self._stop_work(plan_id)
-        sandboxes: tuple[Sandbox, ...] = self._ask_sandboxes(ListSandboxes(plan_id=plan_id)).get(
-            timeout=ASK_TIMEOUT_S
+    def cancel(self, command: CancelPlan) -> Cancellation | Later:
+        """Stop a plan; a second one gets the result of the first."""
+        reply = self.request.reply
+        row = self._record.find(command.plan_id)
+        if row is None:
+            row = self._begin(command)
+        if row.state == "done":
+            return answer_of(row)
+        with self._lock:
+            run = self._runs.get(row.plan_id)
+            if run is not None and run.join(reply):
+                return LATER
+        # It may have ended between the two looks.
+        row = self._record.find(command.plan_id) or row
+        if row.state == "done":
+            return answer_of(row)
+        self._start(row, reply)
+        return LATER
+
+    @handles(GetCancellation)
+    def get(self, command: GetCancellation) -> Cancellation:
+        """Say how a plan's cancellation stands."""
+        row = self._record.find(command.plan_id)
+        if row is None:
+            self._plan(command.plan_id)
+            msg = f"plan {command.plan_id} was not cancelled; cancel() it first."
+            raise UnknownCancellation(msg)
+        if row.state == "done":
+            return answer_of(row)
+        return cancellation_of(
+            row, self._record.resources(row.plan_id), self._record.descendants(row.plan_id)
         )
-        files_touched = _files_touched(sandboxes)
-        released, failed = list(stopped.released), list(stopped.failed)
-        for sandbox in (held for held in sandboxes if not held.kept):
-            self._release_sandbox(sandbox, released, failed)
-        now: Plan = self._ask_plans(GetPlan(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
-        duration_s = round(time.monotonic() - started, 6)
-        self._tell(
-            PlanCancelled(
-                plan_id=plan_id,
-                project_names=before.project_names,
-                outcome="failure" if failed else "success",
-                outcome_reason=command.reason,
-                reason=command.reason,
-                requested_by=user_identity_var.get(),
-                phase=before.phase,
-                processing_state=before.processing_state,
-                last_completed_step=now.last_step,
-                progress=PlanProgress(
-                    steps_done=now.steps_done,
-                    steps_total=now.steps_total,
-                    files_touched=files_touched,
-                ),
-                sandbox_refs=tuple(sandbox.path for sandbox in sandboxes),
-                changeset_id=now.changeset_id,
-                released=tuple(released),
-                failed=tuple(failed),
-                requested_at=requested_at,
-                completed_at=datetime.now(UTC),
-                duration_s=duration_s,
-            )
-        )
-        self._ask_plans(CompletePhase(plan_id=plan_id, phase=Phase.CANCELLED)).get(
-            timeout=ASK_TIMEOUT_S
-        )
-        return Cancellation(
-            plan_id=plan_id,
+
+    def _begin(self, command: CancelPlan) -> Row:
+        plan = self._plan(command.plan_id)
+        # One that a process of version 1 died with has no row, and is brought to its end.
+        stuck = (Phase.CANCELLED, ProcessingState.PROCESSING)
+        if is_ended(plan.phase) and (plan.phase, plan.processing_state) != stuck:
+            raise ended(plan)
+        deadline_s = self._deadline_s if command.deadline_s is None else command.deadline_s
+        self._record.begin(
+            plan,
+            entry_id=new_id(),
+            binding=self.request.binding,
             reason=command.reason,
-            phase=before.phase,
-            released=tuple(released),
-            failed=tuple(failed),
-            seconds=duration_s,
+            policy=command.policy,
+            deadline_s=deadline_s,
+            requested_at=datetime.now(UTC),
         )
+        row = self._record.find(command.plan_id)
+        assert row is not None, command
+        return row
 
-    def _stop_work(self, plan_id: str) -> StoppedWork:
-        try:
-            stopped: StoppedWork = self._ask_apply(StopWork(plan_id=plan_id)).get(
-                timeout=ASK_TIMEOUT_S
-            )
-        except (MinutebookError, Timeout) as error:
-            left = UnreleasedResource(kind="process", id="unknown", error=_explained(error))
-            return StoppedWork(failed=(left,))
-        return stopped
+    def _plan(self, plan_id: str) -> Plan:
+        plan: Plan = self._neighbours.plans(GetPlan(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
+        return plan
 
-    def _release_sandbox(
-        self,
-        sandbox: Sandbox,
-        released: list[ReleasedResource],
-        failed: list[UnreleasedResource],
-    ) -> None:
-        try:
-            release = ReleaseSandbox(plan_id=sandbox.plan_id, sandbox_id=sandbox.sandbox_id)
-            freed: ReleasedSandbox = self._ask_sandboxes(release).get(timeout=ASK_TIMEOUT_S)
-        except (MinutebookError, Timeout) as error:
-            failed.append(
-                UnreleasedResource(kind=sandbox.kind, id=sandbox.path, error=_explained(error))
-            )
-            return
-        released.append(
-            ReleasedResource(
-                kind=sandbox.kind,
-                id=freed.path,
-                bytes=freed.bytes_freed,
-                files=freed.files_freed,
-                seconds=round(freed.seconds, 6),
-            )
+    def _start(self, row: Row, *replies: Reply[Any]) -> None:
+        run = CancellationRun(
+            row, self._record, self._neighbours, self._holders.all(), self.source, replies
         )
-        if freed.branch is not None:
-            released.append(
-                ReleasedResource(kind="git_branch", id=freed.branch, bytes=0, files=0, seconds=0.0)
-            )
+        with self._lock:
+            self._runs[row.plan_id] = run
+        run.start(self._forget)
 
-
-def _explained(error: Exception) -> str:
-    return shortened(str(error)) or f"it did not answer within {ASK_TIMEOUT_S} s"
-
-
-def _files_touched(sandboxes: tuple[Sandbox, ...]) -> int | None:
-    try:
-        return sum(touched(sandbox, sandbox.commit or "HEAD") for sandbox in sandboxes)
-    except ProjectError:
-        return None
+    def _forget(self, run: CancellationRun) -> None:
+        with self._lock:
+            if self._runs.get(run.plan_id) is run:
+                del self._runs[run.plan_id]

@@ -160,7 +160,7 @@ class PlanKeeper(StatefulActor):
 
 
 def _check_state(plan: Plan, wanted: Phase) -> None:
-    """Refuse to apply what is not done, and to cancel what is being applied."""
+    """Refuse to execute or apply what is not ready for it."""
     queued = plan.processing_state is ProcessingState.QUEUED
     if wanted is Phase.EXECUTE and queued:
         msg = f"plan {plan.plan_id}: how it is to be done is open; say it with strategize()."
@@ -174,10 +174,3 @@ def _check_state(plan: Plan, wanted: Phase) -> None:
     if wanted is Phase.APPLY and plan.needs_approval and plan.approval != "granted":
         msg = f"plan {plan.plan_id} needs approval before it is applied; ask for approve()."
         raise ApprovalMissing(msg)
-    applying = (plan.phase, plan.processing_state) == (Phase.APPLY, ProcessingState.PROCESSING)
-    if wanted is Phase.CANCELLED and applying:
-        msg = (
-            f"plan {plan.plan_id} is being applied, which is not interrupted; wait for the"
-            " apply to end."
-        )
-        raise IllegalTransition(msg)

@@ -1,7 +1,7 @@
 """PlanLifecycleActor: the phases of plans, kept in the app database, and told.
 
 Its parts, each with the commands that it handles: `plan_workers` (what workers say),
-`plan_recovery` (workers that died), `plan_records` (decisions and tools), `plan_corrections`,
+`plan_fencing` (what a cancellation asks), `plan_recovery` (workers that died), `plan_records` (decisions and tools), `plan_corrections`,
 `plan_approvals`; all on `plan_keeping`, the rows and the one way from phase to phase.
 """
 
@@ -15,7 +15,6 @@ from minutebook.actors.plan_corrections import PlanCorrections
 from minutebook.actors.plan_projects import look_at
 from minutebook.actors.plan_records import PlanRecords
 from minutebook.domain.commands import (
-    BeginCancel,
     CompleteApply,
     CreatePlan,
     DeletePlan,
@@ -137,6 +136,12 @@ class PlanLifecycleActor(PlanRecords, PlanCorrections, PlanApprovals):
                     " can be deleted: cancel it first."
                 )
                 raise IllegalTransition(msg)
+            if self._is_being_cancelled(plan.plan_id):
+                msg = (
+                    f"plan {plan.plan_id} is being cancelled; wait for that to end: cancel() it"
+                    " again gives the result."
+                )
+                raise IllegalTransition(msg)
             # A sandbox that could not be released stays known, so that it still can be.
             gone = "FROM sandboxes WHERE plan_id = ? AND released_at IS NOT NULL"
             sandboxes = self._database.rows(
@@ -180,12 +185,3 @@ class PlanLifecycleActor(PlanRecords, PlanCorrections, PlanApprovals):
                 )
             )
         return plan
-
-    @handles(BeginCancel)
-    def begin_cancel(self, command: BeginCancel) -> Plan:
-        """Take a plan out of its phase, so that no worker can go on with it."""
-        with self._recorded() as recording:
-            before, _ = self._move(
-                recording, command.plan_id, Phase.CANCELLED, ProcessingState.PROCESSING
-            )
-        return before

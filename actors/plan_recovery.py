@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import Any
+from typing import Any, Final
 
 from minutebook.actors.base import ASK_TIMEOUT_S, Ask
 from minutebook.actors.outbox import Outbox
@@ -23,6 +23,10 @@ from minutebook.domain.errors import AuditClosed, MinutebookError, UnknownPlan, 
 from minutebook.domain.plan import Phase
 
 logger = logging.getLogger("minutebook.actors")
+
+_OURS: Final = (
+    " AND plan_id NOT IN (SELECT plan_id FROM cancellations WHERE state <> 'done')"
+)
 
 
 class PlanRecovery(PlanWorkers):
@@ -60,16 +64,16 @@ class PlanRecovery(PlanWorkers):
                     )
 
     def _take_over(self) -> None:
-        # An apply has an intent, which says how far it came.
+        # An apply has an intent, which says how far it came, and a cancellation its own row.
         rows = self._database.rows(
-            "SELECT DISTINCT producer FROM plan_workers WHERE producer <> ? AND phase = ?",
+            f"SELECT DISTINCT producer FROM plan_workers WHERE producer <> ? AND phase = ?{_OURS}",
             (self._outbox.producer, Phase.EXECUTE.value),
         )
         for producer in [row["producer"] for row in rows if self._outbox.is_gone(row["producer"])]:
             # Only one of those who find it gets it.
             taken = self._database.rows(
                 "UPDATE plan_workers SET producer = ?1 WHERE producer = ?2 AND phase = ?3"
-                " RETURNING *",
+                f"{_OURS} RETURNING *",
                 (self._outbox.producer, producer, Phase.EXECUTE.value),
             )
             self._taken_over |= {row["plan_id"]: row for row in taken}

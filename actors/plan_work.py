@@ -14,7 +14,6 @@ from typing import Final
 
 from minutebook.actors.base import ASK_TIMEOUT_S, Ask
 from minutebook.actors.git.command import Author
-from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.sandbox_commits import commit_all, files_between
 from minutebook.actors.work.context import Attempt
 from minutebook.actors.work.process import WorkProcess
@@ -44,16 +43,15 @@ from minutebook.domain.errors import (
     PlanConstrained,
     WorkFailed,
 )
-from minutebook.domain.events import ReleasedResource, UnreleasedResource
 from minutebook.domain.fitting import shortened
 from minutebook.domain.plan import Phase
 from minutebook.domain.state import (
     Correction,
     Execution,
+    HeldWork,
     Plan,
     ProjectChangeset,
     Sandbox,
-    StoppedWork,
 )
 
 CANCELLED: Final = "its plan was cancelled"
@@ -61,9 +59,6 @@ CANCELLED: Final = "its plan was cancelled"
 
 CLOSED: Final = "the audit system was closed"
 """Why work is stopped by the end of the system."""
-
-END_TIMEOUT_S: Final = ASK_TIMEOUT_S / 2
-"""How long the end of work that was stopped is waited for; who asked waits longer."""
 
 
 class PlanWork:
@@ -98,7 +93,7 @@ class PlanWork:
         self._result: WorkResult | None = None
         self._step_under_way: str | None = None
         self._stopped_because: str | None = None
-        self._ended = Flag()
+        self._mark = secrets.token_hex(16)
 
     def run(self) -> Execution:
         """Make the sandbox, run the work in it, and commit what it left.
@@ -114,42 +109,31 @@ class PlanWork:
             self._give_up(error)
             raise
         finally:
-            with self._lock:
-                self._ended.set()
             # Last of all: nobody has to look after the plan for us from here on.
             self._ask_plans(LeavePlan(plan_id=self._plan.plan_id))
 
-    def stop(self, because: str) -> StoppedWork:
-        """End the work and all its processes, and wait until `run` has noticed.
+    def hold(self, because: str) -> HeldWork:
+        """Have the work begin nothing new, and return how its processes are known.
 
         Args:
             because: for the message.
         """
-        started = time.monotonic()
         with self._lock:
-            if self._ended.is_set():
-                return StoppedWork()
             self._stopped_because = because
             process = self._process
-        if process is not None:
-            process.stop()
-        ended = self._ended.wait(END_TIMEOUT_S)
         if process is None:
-            return StoppedWork()
-        if not ended:
-            error = f"its end was not noticed within {END_TIMEOUT_S} s"
-            left = UnreleasedResource(kind="process", id=str(process.pid), error=error)
-            return StoppedWork(failed=(left,))
-        if self._result is None or not self._result.stopped:
-            return StoppedWork()
-        released = ReleasedResource(
-            kind="process",
-            id=str(process.pid),
-            bytes=0,
-            files=0,
-            seconds=round(time.monotonic() - started, 6),
-        )
-        return StoppedWork(released=(released,))
+            return HeldWork()
+        return HeldWork(mark=self._mark, pid=process.pid, pid_started=start_time(process.pid))
+
+    def stop(self, because: str) -> None:
+        """End the work and all its processes.
+
+        Args:
+            because: for the message.
+        """
+        self.hold(because)
+        if self._process is not None:
+            self._process.stop()
 
     def _run(self) -> Execution:
         plan = self._plan
@@ -245,7 +229,7 @@ class PlanWork:
     def _follow(self) -> WorkResult:
         binding = Binding.current()
         guidance = self._corrections[-1].guidance if self._corrections else None
-        mark = secrets.token_hex(16)
+        mark = self._mark
         with self._lock:
             if self._stopped_because is not None:
                 msg = (

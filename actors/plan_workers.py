@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from minutebook.actors.base import handles
-from minutebook.actors.plan_keeping import PlanKeeper
+from minutebook.actors.plan_fencing import PlanFencing
 from minutebook.domain.commands import (
     BeginPhase,
     CompletePhase,
@@ -27,7 +27,7 @@ QUEUED: Final = ProcessingState.QUEUED
 PROCESSING: Final = ProcessingState.PROCESSING
 
 
-class PlanWorkers(PlanKeeper):
+class PlanWorkers(PlanFencing):
     """The part of the actor that workers ask."""
 
     @handles(BeginPhase)
@@ -89,10 +89,17 @@ class PlanWorkers(PlanKeeper):
 
     @handles(FailPlan)
     def fail(self, command: FailPlan) -> Plan:
-        """End a plan whose step failed; one that has ended already stays as it is."""
+        """End a plan whose step failed; one that has ended already stays as it is.
+
+        One whose cancellation has begun is the orchestrator's from here on.
+        """
         error = shortened(command.error)
         try:
             with self._recorded() as recording:
+                if self._is_being_cancelled(command.plan_id):
+                    cancelled = self._known(command.plan_id)
+                    self._check_move(cancelled, Phase.CANCELLED)
+                    return self._fence(recording, cancelled)
                 before, plan = self._move(
                     recording,
                     command.plan_id,

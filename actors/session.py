@@ -28,7 +28,7 @@ from minutebook.domain.commands import (
     RequireSession,
     TouchSession,
 )
-from minutebook.domain.context import Binding
+from minutebook.domain.context import Binding, plan_id_var
 from minutebook.domain.entry import to_microseconds
 from minutebook.domain.envelope import new_id
 from minutebook.domain.errors import (
@@ -106,6 +106,7 @@ class SessionActor(StatefulActor):
                         admitted.ends_at,
                     ),
                     idle_limit_s=_least(command.idle_limit_s, self._limits.idle_s),
+                    plan_id=plan_id_var.get(),
                 )
                 self._insert(session)
                 recording.tell(
@@ -131,7 +132,8 @@ class SessionActor(StatefulActor):
     def _insert(self, session: Session) -> None:
         self._database.execute(
             "INSERT INTO sessions (session_id, actor_name, user_identity, client, created_at,"
-            " on_behalf_of, token_id, expires_at, idle_limit_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " on_behalf_of, token_id, expires_at, idle_limit_s, plan_id)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 session.session_id,
                 session.actor_name,
@@ -142,6 +144,7 @@ class SessionActor(StatefulActor):
                 session.token_id,
                 None if session.expires_at is None else to_microseconds(session.expires_at),
                 session.idle_limit_s,
+                session.plan_id,
             ),
         )
 
@@ -187,8 +190,11 @@ class SessionActor(StatefulActor):
     def list(self, command: ListSessions) -> tuple[Session, ...]:
         """List sessions."""
         self._end_overdue()
-        where = "WHERE closed_at IS NULL" if command.open_only else ""
-        rows = self._database.rows(f"SELECT * FROM sessions {where} ORDER BY created_at, rowid")
+        rows = self._database.rows(
+            "SELECT * FROM sessions WHERE (NOT ?1 OR closed_at IS NULL)"
+            " AND (?2 IS NULL OR plan_id = ?2) ORDER BY created_at, rowid",
+            (int(command.open_only), command.plan_id),
+        )
         return tuple(Session(**row) for row in rows)
 
     @handles(DeleteSession)

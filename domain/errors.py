@@ -261,6 +261,14 @@ class UnknownPlan(MinutebookError, LookupError):
     """No plan has this id."""
 
 
+class UnknownCancellation(MinutebookError, LookupError):
+    """Nobody has asked for the plan to be cancelled."""
+
+
+class InvalidHolder(MinutebookError, ValueError):
+    """What was registered as a holder of resources is none, or has the name of another one."""
+
+
 class IllegalTransition(MinutebookError):
     """The plan's phase does not allow this step; the message names the legal ones."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -63,6 +63,23 @@ class Resource(NamedTuple):
     """Why it is not free: of one that failed or is pending."""
 
 
+class Waiting(NamedTuple):
+    """A holder that has not done."""
+
+    has_said: bool
+    """Whether it has said what it holds."""
+    why: str
+    """What it was waited for."""
+
+
+NOTHING: Final = Freed()
+
+NOT_REGISTERED: Final = Waiting(
+    has_said=True, why="its holder is not registered with the process that went on with this"
+)
+"""After a restart, of what a host's holder held."""
+
+
 class CancellationRecord:
     """The orchestrator's outbox and rows, for the threads of its cancellations too.
 
@@ -87,6 +104,12 @@ class CancellationRecord:
         with self._lock, self._outbox.recorded() as recording:
             yield recording
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Have no other thread change anything meanwhile."""
+        with self._lock:
+            yield
+
     def find(self, plan_id: str) -> Row | None:
         """Look up a plan's cancellation."""
         rows = self._rows("WHERE plan_id = ?", plan_id)
@@ -106,7 +129,8 @@ class CancellationRecord:
         """Note that a plan is to be cancelled, before anything is done."""
         with self._lock:
             self._database.execute(
-                "INSERT INTO cancellations (plan_id, entry_id, producer, binding, reason,"
+                # Another process may have been as quick.
+                "INSERT OR IGNORE INTO cancellations (plan_id, entry_id, producer, binding, reason,"
                 " requested_by, policy, deadline_s, state, phase, processing_state, requested_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?, ?)",
                 (
@@ -152,12 +176,7 @@ class CancellationRecord:
         """Note what a holder holds, before it is asked to release it; return all that it is to."""
         with self._lock, self._database.transaction():
             for resource in held:
-                since = None if resource.since is None else to_microseconds(resource.since)
-                self._database.execute(
-                    "INSERT OR IGNORE INTO cancelled_resources (plan_id, kind, id, owner, since_at,"
-                    " state) VALUES (?, ?, ?, ?, ?, 'held')",
-                    (plan_id, resource.kind, resource.id, owner, since),
-                )
+                self._insert(resource)
             return [
                 resource.held
                 for resource in self._resources(plan_id)
@@ -165,56 +184,55 @@ class CancellationRecord:
             ]
 
     def answered(
-        self, resource: HeldResource, state: str, freed: Freed, error: str = ""
+        self, resource: HeldResource, state: str, freed: Freed = NOTHING, error: str = ""
     ) -> None:
-        """Note how a release ended; within a block of `recorded`."""
+        """Note how a release ended; within a transaction."""
         self._database.execute(
-            "INSERT INTO cancelled_resources (plan_id, kind, id, owner, state, bytes, files,"
-            " seconds, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (plan_id, kind, id) DO UPDATE SET state = excluded.state,"
-            " bytes = excluded.bytes, files = excluded.files, seconds = excluded.seconds,"
-            " error = excluded.error",
+            "UPDATE cancelled_resources SET state = ?, bytes = ?, files = ?, seconds = ?,"
+            " error = ? WHERE plan_id = ? AND kind = ? AND id = ?",
             (
-                resource.plan_id,
-                resource.kind,
-                resource.id,
-                resource.owner,
                 state,
                 freed.bytes,
                 freed.files,
                 round(freed.seconds, 6),
                 error,
+                resource.plan_id,
+                resource.kind,
+                resource.id,
             ),
         )
 
-    def collect(self, plan_id: str, why: dict[str, str], **more: object) -> None:
+    def collect(
+        self, plan_id: str, waiting: Callable[[], dict[str, Waiting]], **more: object
+    ) -> None:
         """Wait for nobody any longer: what is still held is pending from now on.
 
         Args:
             plan_id: whose.
-            why: what is said of the holder, by its name; one that has not even said what it
-                holds is in it, too.
+            waiting: returns the holders that have not done, by name.
             more: what else the step ``collected`` has.
         """
         with self._lock, self._database.transaction():
-            silent = set(why)
+            late = waiting()
+            for owner, holder in late.items():
+                if not holder.has_said:
+                    unknown = HeldResource(kind=owner, id=plan_id, plan_id=plan_id, owner=owner)
+                    self._insert(unknown)
             for resource in self._resources(plan_id):
-                silent.discard(resource.held.owner)
                 if resource.state == HELD:
-                    self._database.execute(
-                        "UPDATE cancelled_resources SET state = 'pending', error = ?"
-                        " WHERE plan_id = ? AND kind = ? AND id = ?",
-                        (
-                            why.get(resource.held.owner, NOT_REGISTERED),
-                            plan_id,
-                            resource.held.kind,
-                            resource.held.id,
-                        ),
-                    )
-            for owner in sorted(silent):
-                unknown = HeldResource(kind=owner, id=plan_id, plan_id=plan_id, owner=owner)
-                self.answered(unknown, PENDING, Freed(), why[owner])
+                    holder = late.get(resource.held.owner, NOT_REGISTERED)
+                    self.answered(resource.held, PENDING, error=holder.why)
             self.step(plan_id, "collected", **more)
+
+    def _insert(self, resource: HeldResource) -> None:
+        since = None if resource.since is None else to_microseconds(resource.since)
+        self._database.execute(
+            "INSERT OR IGNORE INTO cancelled_resources (plan_id, kind, id, owner, since_at, state)"
+            " SELECT ?1, ?2, ?3, ?4, ?5, 'held'"
+            # The plan may have been deleted before a late answer.
+            " WHERE EXISTS (SELECT 1 FROM cancellations WHERE plan_id = ?1)",
+            (resource.plan_id, resource.kind, resource.id, resource.owner, since),
+        )
 
     def resources(self, plan_id: str) -> list[Resource]:
         """Return what a plan held, in the order in which it was said."""
@@ -240,6 +258,16 @@ class CancellationRecord:
             )
             for row in rows
         ]
+
+    def completed_at(self, plan_id: str) -> int:
+        """Return when nobody was waited for any longer, in microseconds since the epoch."""
+        with self._lock:
+            row = self._database.row(
+                "SELECT completed_at AS completed FROM cancellations WHERE plan_id = ?", (plan_id,)
+            )
+        assert row is not None, plan_id
+        completed: int = row["completed"]
+        return completed
 
     # -- the end --------------------------------------------------------------
 
@@ -274,6 +302,15 @@ class CancellationRecord:
         """Return the row of who works on a plan."""
         with self._lock:
             return self._database.row("SELECT * FROM plan_workers WHERE plan_id = ?", (plan_id,))
+
+    def is_worked_on_elsewhere(self, plan_id: str) -> bool:
+        """Tell whether another process that lives has to do with a plan."""
+        worker = self.worker(plan_id)
+        return worker is not None and self.is_elsewhere(worker["producer"])
+
+    def is_elsewhere(self, producer: str) -> bool:
+        """Tell whether a system is another one that lives."""
+        return producer != self.producer and not self._outbox.is_gone(producer)
 
     # -- after a crash --------------------------------------------------------
 
@@ -327,7 +364,3 @@ class CancellationRecord:
             )
             for row in rows
         ]
-
-
-NOT_REGISTERED: Final = "its holder is not registered with the process that went on with this"
-"""Why something is pending whose holder is not there after a restart."""

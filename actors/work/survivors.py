@@ -48,12 +48,71 @@ def kill_survivors(mark: str | None, leader: int | None, leader_started: int | N
     killed: set[int] = set()
     deadline = time.monotonic() + KILL_S_MAX
     while time.monotonic() < deadline:
-        found = [pid for pid in _pids() if _kill(pid, mark, leader, leader_started)]
+        found = _signal(signal.SIGKILL, mark, leader, leader_started)
         if not found:
             break
         killed |= set(found)
         time.sleep(0.002)
     return len(killed)
+
+
+def end_survivors(
+    mark: str | None, leader: int | None, leader_started: int | None, grace_s: float
+) -> int:
+    """SIGTERM to what is left of a work, SIGKILL after a grace; return how many it was.
+
+    Args:
+        mark, leader, leader_started: as for `kill_survivors`.
+        grace_s: how long they have to end by themselves.
+    """
+    if mark is None:
+        return 0
+    asked = _signal(signal.SIGTERM, mark, leader, leader_started)
+    deadline = time.monotonic() + grace_s
+    while asked and time.monotonic() < deadline and find_survivors(mark, leader, leader_started):
+        time.sleep(0.02)
+    return max(len(asked), kill_survivors(mark, leader, leader_started))
+
+
+def find_survivors(
+    mark: str | None, leader: int | None, leader_started: int | None
+) -> dict[int, int]:
+    """Return the processes of a work: for each pid, when it began in clock ticks since boot.
+
+    Args:
+        mark, leader, leader_started: as for `kill_survivors`.
+    """
+    if mark is None:
+        return {}
+    looked_at = (_look_at(pid) for pid in _pids())
+    return {
+        process.pid: process.started
+        for process in looked_at
+        if process is not None and _is_ours(process, mark, leader, leader_started)
+    }
+
+
+def is_running(pid: int, started: int) -> bool:
+    """Tell whether a process that began then is alive; a zombie is not."""
+    process = _look_at(pid)
+    return process is not None and process.started == started and process.state != "Z"
+
+
+def _signal(
+    number: signal.Signals, mark: str, leader: int | None, leader_started: int | None
+) -> list[int]:
+    return [pid for pid in _pids() if _kill(pid, number, mark, leader, leader_started)]
+
+
+def _is_ours(process: _Process, mark: str, leader: int | None, started: int | None) -> bool:
+    if process.state == "Z" or process.pid == os.getpid():
+        return False
+    in_session = (
+        process.session == leader
+        and started is not None
+        and start_time(process.session) == started
+    )
+    return in_session or _has_mark(process.pid, mark)
 
 
 def _pids() -> list[int]:
@@ -63,10 +122,10 @@ def _pids() -> list[int]:
         return []
 
 
-def _kill(pid: int, mark: str, leader: int | None, leader_started: int | None) -> bool:
-    """Kill a process when it is the work's; say whether it was."""
-    if pid == os.getpid():
-        return False
+def _kill(
+    pid: int, number: signal.Signals, mark: str, leader: int | None, leader_started: int | None
+) -> bool:
+    """Signal a process when it is the work's; say whether it was."""
     try:
         # Held before it is looked at: the number cannot pass to another process meanwhile.
         descriptor = os.pidfd_open(pid)
@@ -74,17 +133,10 @@ def _kill(pid: int, mark: str, leader: int | None, leader_started: int | None) -
         return False
     try:
         process = _look_at(pid)
-        if process is None or process.state == "Z":
-            return False
-        in_session = (
-            process.session == leader
-            and leader_started is not None
-            and start_time(process.session) == leader_started
-        )
-        if not in_session and not _has_mark(pid, mark):
+        if process is None or not _is_ours(process, mark, leader, leader_started):
             return False
         with contextlib.suppress(OSError):
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            signal.pidfd_send_signal(descriptor, number)
         return True
     finally:
         os.close(descriptor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minutebook.domain.commands.apply import ApplyPlan, ExecutePlan, StopWork
+from minutebook.domain.commands.apply import ApplyPlan, EndApply, ExecutePlan, HoldWork, StopWork
 from minutebook.domain.commands.auth import (
     AllowDelegation,
     AuthenticatePassword,
@@ -27,7 +27,7 @@ from minutebook.domain.commands.auth import (
     UserCommand,
 )
 from minutebook.domain.commands.base import TEXT_CHARACTERS_MAX, Command, Name
-from minutebook.domain.commands.cancellation import CancelPlan
+from minutebook.domain.commands.cancellation import CancelPlan, GetCancellation
 from minutebook.domain.commands.config import (
     DeleteConfig,
     ExplainConfig,
@@ -112,16 +112,19 @@ __all__ = [
     "DenyPlan",
     "DisableUser",
     "EnableUser",
+    "EndApply",
     "ExecutePlan",
     "ExplainConfig",
     "FailPlan",
     "FindOrphans",
+    "GetCancellation",
     "GetConfig",
     "GetPlan",
     "GetSession",
     "GetTypedConfig",
     "GetUser",
     "GrantRole",
+    "HoldWork",
     "KeepSandbox",
     "LeavePlan",
     "ListCheckpoints",

@@ -33,7 +33,23 @@ class ApplyPlan(Command):
     validation_timeout_s: Annotated[float, Field(gt=0)] = 300.0
 
 
-class StopWork(Command):
-    """End a plan's work and its processes; answered with a `StoppedWork`."""
+class HoldWork(Command):
+    """Have a plan's work begin nothing new; answered with a `HeldWork`, ``None`` for none here."""
 
     plan_id: Name
+
+
+class StopWork(Command):
+    """End a plan's work and its processes; answered with ``None`` when its end is known."""
+
+    plan_id: Name
+
+
+class EndApply(Command):
+    """Have a plan's apply come to its end; answered then, ``False`` when there is none here."""
+
+    plan_id: Name
+    wait_s: float
+    """How long it may go on by itself; after that it is stopped, as long as nothing has moved."""
+    undo: bool
+    """Whether it is taken back at once, also when something has moved."""

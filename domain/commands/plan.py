@@ -118,6 +118,6 @@ class LeavePlan(Command):
 
 
 class BeginCancel(Command):
-    """Take a plan out of its phase for ever; answered with the `Plan` as it was before."""
+    """Take a plan out of its phase for ever, for its cancellation; answered with a `Fence`."""
 
     plan_id: Name

@@ -50,6 +50,7 @@ class ListSessions(Command):
 
     audited = False
     open_only: bool = True
+    plan_id: Name | None = None
 
 
 class DeleteSession(Command):

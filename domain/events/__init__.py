@@ -25,6 +25,10 @@ from minutebook.domain.events.auth import (
     UserCreated,
 )
 from minutebook.domain.events.cancellation import (
+    ApplyOutcome,
+    CancelPolicy,
+    ChildPlans,
+    PendingResource,
     PlanCancelled,
     PlanProgress,
     ReleasedResource,
@@ -40,6 +44,7 @@ from minutebook.domain.events.plan_records import (
     DecisionRecorded,
     ToolInvoked,
 )
+from minutebook.domain.events.resource import ResourceReleased, ResourceReleaseFailed
 from minutebook.domain.events.sandbox import (
     CheckpointCreated,
     SandboxCreated,
@@ -58,6 +63,7 @@ from minutebook.domain.trail_events import (
 
 __all__ = [
     "AccessDenied",
+    "ApplyOutcome",
     "ApprovalDenied",
     "ApprovalGranted",
     "AuditGap",
@@ -68,13 +74,16 @@ __all__ = [
     "AuthMethod",
     "AuthRefusal",
     "AuthSucceeded",
+    "CancelPolicy",
     "ChangeKind",
     "CheckpointCreated",
+    "ChildPlans",
     "ConfigChanged",
     "CorrectionApplied",
     "DecisionRecorded",
     "EntityDeleted",
     "FileStatus",
+    "PendingResource",
     "PlanApplied",
     "PlanApplyCompleted",
     "PlanCancelled",
@@ -84,6 +93,8 @@ __all__ = [
     "PlanProgress",
     "ReleasedResource",
     "ResourceModified",
+    "ResourceReleaseFailed",
+    "ResourceReleased",
     "SandboxCreated",
     "SandboxKind",
     "SandboxReleaseFailed",

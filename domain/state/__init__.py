@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from minutebook.domain.state.apply import Applied, Execution, ProjectChangeset, StoppedWork
+from minutebook.domain.state.apply import Applied, Execution, ProjectChangeset, HeldWork
 from minutebook.domain.state.auth import ApiToken, Delegation, Principal, TokenInfo, User
 from minutebook.domain.state.base import State
-from minutebook.domain.state.cancellation import Cancellation
+from minutebook.domain.state.cancellation import Cancellation, CancelState, Fence
 from minutebook.domain.state.config import (
     ConfigExplanation,
     ConfigLayerValue,
@@ -21,6 +21,7 @@ from minutebook.domain.state.session import Session
 __all__ = [
     "ApiToken",
     "Applied",
+    "CancelState",
     "Cancellation",
     "Checkpoint",
     "ConfigExplanation",
@@ -31,6 +32,8 @@ __all__ = [
     "Decision",
     "Delegation",
     "Execution",
+    "Fence",
+    "HeldWork",
     "OrphanedSandbox",
     "Plan",
     "PlanProject",
@@ -40,7 +43,6 @@ __all__ = [
     "Sandbox",
     "Session",
     "State",
-    "StoppedWork",
     "TokenInfo",
     "UnsetSetting",
     "User",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from minutebook.domain.events.cancellation import ReleasedResource, UnreleasedResource
 from minutebook.domain.events.validation import ValidationOutcome
 from minutebook.domain.state.base import State
 from minutebook.domain.state.sandbox import Sandbox
@@ -64,10 +63,12 @@ class Applied(State):
     """How long it took."""
 
 
-class StoppedWork(State):
-    """What stopping a plan's work gave back."""
+class HeldWork(State):
+    """A plan's work that begins nothing new, and how its processes are known."""
 
-    released: tuple[ReleasedResource, ...] = ()
-    """Its processes."""
-    failed: tuple[UnreleasedResource, ...] = ()
-    """Processes that could not be ended."""
+    mark: str | None = None
+    """In the environment of each; ``None`` when there is none."""
+    pid: int | None = None
+    """Of the first one, leader of its session."""
+    pid_started: int | None = None
+    """When that began, as in ``/proc/<pid>/stat``."""

@@ -16,6 +16,7 @@ from minutebook.domain.events.cancellation import (
 )
 from minutebook.domain.plan import Phase, ProcessingState
 from minutebook.domain.state.base import State
+from minutebook.domain.state.plan import Plan
 
 CancelState = Literal["requested", "fenced", "asked", "collected", "done"]
 """The steps of a cancellation, each persisted before what comes after it:
@@ -66,3 +67,12 @@ class Cancellation(State):
     def complete(self) -> bool:
         """Whether it has come to its end, and its entry is told."""
         return self.state == "done"
+
+
+class Fence(State):
+    """What the PlanLifecycleActor answers to `BeginCancel`."""
+
+    plan: Plan
+    """The plan as it is then."""
+    outcome: Literal["fenced", "applying", "ended"]
+    """Whether no worker can go on with it; or it is being applied, or had ended otherwise."""

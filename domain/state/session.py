@@ -34,3 +34,5 @@ class Session(State):
     """Seconds without a use after which it ends; ``None`` for no limit."""
     used_at: AwareDatetime | None = None
     """UTC, last use after its creation."""
+    plan_id: str | None = None
+    """The plan that it was begun for: the one that was bound; closed when that is cancelled."""
