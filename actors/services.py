@@ -121,7 +121,9 @@ class Services:
             sandboxes = self._start_stateful(SandboxCleanupActor, directory)
             # Between themselves nothing is refused: what was begun is to be brought to an end.
             ask_plans, ask_sandboxes = Service(plans).ask, Service(sandboxes).ask
-            apply = self._start(PlanApplyActor, tell, ask_plans, ask_sandboxes, directory)
+            apply = self._start_stateful(
+                PlanApplyActor, ask_plans, ask_sandboxes, directory, self._redactor
+            )
             cancellation = self._start(
                 CancellationOrchestrator, tell, ask_plans, Service(apply).ask, ask_sandboxes
             )

@@ -125,7 +125,7 @@ def set_checkout(manifest: Manifest, store: Path, *, forth: bool) -> None:
     elif os.path.exists(index):
         shutil.copyfile(index, ours)
     try:
-        run_git(root, "read-tree", "-m", wanted, index_file=ours)
+        run_git(root, "read-tree", "-i", "-m", wanted, index_file=ours)
         # It exits with 1 for a submodule at another commit, which is as git leaves it, too.
         run_git(root, "update-index", "-q", "--refresh", index_file=ours, check=False)
         if inspect_project(root).head != wanted:

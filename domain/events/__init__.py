@@ -7,6 +7,7 @@ the payload: `SessionCreated` has its session id in ``session_id``, and so on.
 from __future__ import annotations
 
 from minutebook.domain.events.apply import (
+    AppliedProject,
     ChangeKind,
     FileStatus,
     PlanApplyCompleted,
@@ -20,6 +21,7 @@ from minutebook.domain.events.cancellation import (
     UnreleasedResource,
 )
 from minutebook.domain.events.config import ConfigChanged
+from minutebook.domain.events.conflict import Conflict, ConflictHunk, ConflictKind
 from minutebook.domain.events.entity import EntityDeleted
 from minutebook.domain.events.plan import PlanApplied, PlanCreated, PlanErrored, PlanPhaseChanged
 from minutebook.domain.events.sandbox import (
@@ -29,7 +31,11 @@ from minutebook.domain.events.sandbox import (
     SandboxReleaseFailed,
 )
 from minutebook.domain.events.session import SessionClosed, SessionCreated
-from minutebook.domain.events.validation import ValidationOutcome
+from minutebook.domain.events.validation import (
+    ValidationFailed,
+    ValidationOutcome,
+    ValidationPassed,
+)
 from minutebook.domain.trail_events import (
     AuditGap,
     AuditRecovered,
@@ -38,6 +44,10 @@ from minutebook.domain.trail_events import (
 )
 
 __all__ = [
+    "AppliedProject",
+    "Conflict",
+    "ConflictHunk",
+    "ConflictKind",
     "AuditGap",
     "AuditRecovered",
     "AuditSystemClosed",
@@ -65,5 +75,7 @@ __all__ = [
     "SessionClosed",
     "SessionCreated",
     "UnreleasedResource",
+    "ValidationFailed",
     "ValidationOutcome",
+    "ValidationPassed",
 ]
