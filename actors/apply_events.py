@@ -72,7 +72,7 @@ def apply_failed(report: ApplyReport, error_type: str) -> PlanApplyCompleted:
         outcome="failure",
         outcome_reason=error_type,
         severity="error",
-        commit_before=report.projects[0].changeset.commit_before if report.projects else "",
+        commit_before=report.commit_before,
         commit_after=None,
         projects=report.applied_projects(moved=False),
         files_changed=0,

@@ -38,6 +38,8 @@ class ApplyReport(State):
     """All of its projects."""
     tool_name: str
     """What did the plan's work."""
+    commit_before: str = ""
+    """The first project's commit before, as far as it is known."""
     projects: tuple[ProjectReport, ...] = ()
     """Those that were merged, in the plan's order."""
     validations: tuple[ValidationOutcome, ...] = ()

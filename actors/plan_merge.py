@@ -19,6 +19,7 @@ from minutebook.actors.apply_record import MOVING, UNDOING, ApplyRecord
 from minutebook.actors.apply_recovery import move_back, moves_of
 from minutebook.actors.apply_report import ApplyReport, write_report
 from minutebook.actors.git.command import Author
+from minutebook.actors.git.repository import inspect_project
 from minutebook.actors.project_locks import ProjectLocks
 from minutebook.actors.project_merge import MergedProject, merged
 from minutebook.actors.recording import Intent
@@ -121,6 +122,8 @@ class PlanMerge:
     def _prepare(self) -> None:
         author = Author.parse(Binding.current().user_identity)
         self._refuse_when_stopped()
+        if self._plan.projects[0].kind == "git":
+            self._update(commit_before=inspect_project(self._plan.project_path).head)
         self._directory.mkdir(mode=0o700)
         with ExitStack() as stack:
             trees: list[MergedProject] = []
@@ -134,6 +137,8 @@ class PlanMerge:
                 except MergeConflict as error:
                     conflicts.append(error)
             self._update(projects=tuple(tree.report for tree in trees))
+            if trees and not conflicts:
+                self._update(commit_before=trees[0].report.changeset.commit_before)
             if conflicts:
                 self._refuse_conflicts(conflicts)
             self._validate(trees)
