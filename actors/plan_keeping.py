@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -10,10 +11,15 @@ from typing import Any
 from minutebook.actors.base import StatefulActor
 from minutebook.actors.recording import Recording
 from minutebook.domain.entry import to_microseconds
-from minutebook.domain.errors import IllegalTransition, UnknownPlan
+from minutebook.domain.errors import (
+    ApprovalMissing,
+    IllegalTransition,
+    UnknownDecision,
+    UnknownPlan,
+)
 from minutebook.domain.events import PlanPhaseChanged
 from minutebook.domain.plan import Phase, ProcessingState, check_transition
-from minutebook.domain.state import Plan, PlanProject
+from minutebook.domain.state import Decision, Plan, PlanProject
 
 
 class PlanKeeper(StatefulActor):
@@ -62,6 +68,23 @@ class PlanKeeper(StatefulActor):
             plans.append(Plan(projects=tuple(projects), **of_one[0]))
         return tuple(plans)
 
+    def _decisions(self, which: str, *parameters: object) -> tuple[Decision, ...]:
+        rows = self._database.rows(
+            f"SELECT * FROM plan_decisions {which} ORDER BY rowid", parameters
+        )
+        return tuple(
+            Decision(**{**row, "alternatives": json.loads(row["alternatives"])}) for row in rows
+        )
+
+    def _decision(self, plan_id: str, decision_id: str) -> Decision:
+        """Look up a decision that holds."""
+        found = self._decisions("WHERE plan_id = ? AND decision_id = ?", plan_id, decision_id)
+        if found and found[0].reverted_by is None:
+            return found[0]
+        why = "is void: a correction has reverted it" if found else "is none of this plan's"
+        msg = f"plan {plan_id}: decision {decision_id!r} {why}; decisions() names those there are."
+        raise UnknownDecision(msg)
+
     def _move(
         self,
         recording: Recording,
@@ -78,9 +101,17 @@ class PlanKeeper(StatefulActor):
             reason: why, where the phases alone do not say it.
         """
         before = self._known(plan_id)
-        check_transition(plan_id, before.phase, phase)
-        _check_state(before, phase)
+        self._check_move(before, phase)
         return before, self._enter(recording, before, phase, state, reason=reason, **changes)
+
+    def _check_move(self, plan: Plan, phase: Phase) -> None:
+        """Refuse a phase that may not follow now.
+
+        Raises:
+            IllegalTransition, ApprovalMissing: it may not.
+        """
+        check_transition(plan.plan_id, plan.phase, phase)
+        _check_state(plan, phase)
 
     def _enter(
         self,
@@ -100,12 +131,25 @@ class PlanKeeper(StatefulActor):
             PlanPhaseChanged(
                 plan_id=before.plan_id,
                 project_names=before.project_names,
+                outcome="denied" if phase is Phase.CONSTRAINED else "success",
                 outcome_reason=reason,
                 phase_from=before.phase,
                 phase_to=phase,
             )
         )
         return self._known(before.plan_id)
+
+    def _constrain(self, recording: Recording, plan_id: str, reason: str) -> Plan:
+        """End a plan that cannot go on within its limits."""
+        _, plan = self._move(
+            recording,
+            plan_id,
+            Phase.CONSTRAINED,
+            ProcessingState.FAILED,
+            reason=reason,
+            error=reason,
+        )
+        return plan
 
     def _update(self, plan_id: str, **changes: object) -> None:
         changes["updated_at"] = to_microseconds(datetime.now(UTC))
@@ -117,9 +161,19 @@ class PlanKeeper(StatefulActor):
 
 def _check_state(plan: Plan, wanted: Phase) -> None:
     """Refuse to apply what is not done, and to cancel what is being applied."""
+    queued = plan.processing_state is ProcessingState.QUEUED
+    if wanted is Phase.EXECUTE and queued:
+        msg = f"plan {plan.plan_id}: how it is to be done is open; say it with strategize()."
+        raise IllegalTransition(msg)
+    if wanted is Phase.APPLY and queued:
+        msg = f"plan {plan.plan_id} was corrected; execute() it again first."
+        raise IllegalTransition(msg)
     if wanted is Phase.APPLY and plan.processing_state is not ProcessingState.COMPLETE:
         msg = f"plan {plan.plan_id}: its work has not ended; wait for execute() to resolve."
         raise IllegalTransition(msg)
+    if wanted is Phase.APPLY and plan.needs_approval and plan.approval != "granted":
+        msg = f"plan {plan.plan_id} needs approval before it is applied; ask for approve()."
+        raise ApprovalMissing(msg)
     applying = (plan.phase, plan.processing_state) == (Phase.APPLY, ProcessingState.PROCESSING)
     if wanted is Phase.CANCELLED and applying:
         msg = (

@@ -1,23 +1,26 @@
-"""PlanLifecycleActor: the phases of plans, kept in the app database, and told."""
+"""PlanLifecycleActor: the phases of plans, kept in the app database, and told.
+
+Its parts, each with the commands that it handles: `plan_workers` (what workers say),
+`plan_recovery` (workers that died), `plan_records` (decisions and tools), `plan_corrections`,
+`plan_approvals`; all on `plan_keeping`, the rows and the one way from phase to phase.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from minutebook.actors.base import handles
-from minutebook.actors.plan_keeping import PlanKeeper
+from minutebook.actors.plan_approvals import PlanApprovals
+from minutebook.actors.plan_corrections import PlanCorrections
 from minutebook.actors.plan_projects import look_at
+from minutebook.actors.plan_records import PlanRecords
 from minutebook.domain.commands import (
     BeginCancel,
-    BeginPhase,
     CompleteApply,
-    CompletePhase,
     CreatePlan,
     DeletePlan,
-    FailPlan,
     GetPlan,
     ListPlans,
-    NoteProgress,
     StrategizePlan,
 )
 from minutebook.domain.context import user_identity_var
@@ -27,14 +30,13 @@ from minutebook.domain.events import (
     EntityDeleted,
     PlanApplied,
     PlanCreated,
-    PlanErrored,
 )
-from minutebook.domain.fitting import fit_texts, shortened
+from minutebook.domain.fitting import fit_texts
 from minutebook.domain.plan import DEPTH_MAX, Phase, ProcessingState, is_ended
 from minutebook.domain.state import Applied, Plan
 
 
-class PlanLifecycleActor(PlanKeeper):
+class PlanLifecycleActor(PlanRecords, PlanCorrections, PlanApprovals):
     """Knows every plan's phase, and refuses the steps that are not legal from there."""
 
     # -- asked by hosts -------------------------------------------------------
@@ -109,6 +111,12 @@ class PlanLifecycleActor(PlanKeeper):
     def strategize(self, command: StrategizePlan) -> Plan:
         """Take a plan from action to strategize."""
         with self._recorded() as recording:
+            before = self._known(command.plan_id)
+            corrected = before.processing_state is ProcessingState.QUEUED
+            if before.phase is Phase.STRATEGIZE and corrected:
+                complete = ProcessingState.COMPLETE.value
+                self._update(before.plan_id, processing_state=complete, strategy=command.strategy)
+                return self._known(before.plan_id)
             _, plan = self._move(
                 recording,
                 command.plan_id,
@@ -149,43 +157,6 @@ class PlanLifecycleActor(PlanKeeper):
 
     # -- asked by other actors ------------------------------------------------
 
-    @handles(BeginPhase)
-    def begin_phase(self, command: BeginPhase) -> Plan:
-        """Let a worker take a plan into a phase."""
-        changes = {} if command.tool_name is None else {"tool_name": command.tool_name}
-        with self._recorded() as recording:
-            _, plan = self._move(
-                recording, command.plan_id, command.phase, ProcessingState.PROCESSING, **changes
-            )
-        return plan
-
-    @handles(NoteProgress)
-    def note_progress(self, command: NoteProgress) -> None:
-        """Remember how far a plan's work has come."""
-        self._update(
-            command.plan_id,
-            last_step=command.last_step,
-            steps_done=command.steps_done,
-            steps_total=command.steps_total,
-        )
-
-    @handles(CompletePhase)
-    def complete_phase(self, command: CompletePhase) -> Plan:
-        """Note that a worker has done with a phase, unless the plan has left it."""
-        with self._database.transaction():
-            plan = self._known(command.plan_id)
-            if plan.phase is not command.phase:
-                msg = (
-                    f"plan {plan.plan_id} has left phase {command.phase} for {plan.phase}"
-                    " meanwhile; what was done in it is void: create a new plan."
-                )
-                raise IllegalTransition(msg)
-            changes = {"processing_state": ProcessingState.COMPLETE.value}
-            if command.changeset_id is not None:
-                changes["changeset_id"] = command.changeset_id
-            self._update(plan.plan_id, **changes)
-            return self._known(plan.plan_id)
-
     @handles(CompleteApply)
     def complete_apply(self, command: CompleteApply) -> Plan:
         """Note that a plan's changes are in its projects; again for one that knows does nothing."""
@@ -211,33 +182,6 @@ class PlanLifecycleActor(PlanKeeper):
                     apply_duration_s=applied.seconds,
                 )
             )
-        return plan
-
-    @handles(FailPlan)
-    def fail(self, command: FailPlan) -> Plan:
-        """End a plan whose step failed; one that has ended already stays as it is."""
-        error = shortened(command.error)
-        try:
-            with self._recorded() as recording:
-                before, plan = self._move(
-                    recording,
-                    command.plan_id,
-                    Phase.ERRORED,
-                    ProcessingState.FAILED,
-                    error=error,
-                )
-                recording.tell(
-                    PlanErrored(
-                        plan_id=plan.plan_id,
-                        project_names=plan.project_names,
-                        outcome_reason=command.error_type,
-                        phase=before.phase,
-                        error=error,
-                        error_type=command.error_type,
-                    )
-                )
-        except IllegalTransition:
-            return self._known(command.plan_id)
         return plan
 
     @handles(BeginCancel)

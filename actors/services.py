@@ -117,10 +117,11 @@ class Services:
             sessions = self._start_stateful(SessionActor)
             auth = self._start_stateful(AuthActor)
             config = self._start_stateful(ConfigActor, self._config_path, self._redactor)
-            plans = self._start_stateful(PlanLifecycleActor)
             sandboxes = self._start_stateful(SandboxCleanupActor, directory)
             # Between themselves nothing is refused: what was begun is to be brought to an end.
-            ask_plans, ask_sandboxes = Service(plans).ask, Service(sandboxes).ask
+            ask_sandboxes = Service(sandboxes).ask
+            plans = self._start_stateful(PlanLifecycleActor, ask_sandboxes)
+            ask_plans = Service(plans).ask
             apply = self._start_stateful(
                 PlanApplyActor, ask_plans, ask_sandboxes, directory, self._redactor
             )

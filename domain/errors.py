@@ -223,6 +223,18 @@ class IllegalTransition(MinutebookError):
     """The plan's phase does not allow this step; the message names the legal ones."""
 
 
+class PlanConstrained(MinutebookError):
+    """The plan cannot go on within its limits, and has ended; the message names the limit."""
+
+
+class ApprovalMissing(MinutebookError):
+    """The plan needs somebody's approval before it is applied, and has none."""
+
+
+class UnknownDecision(MinutebookError, LookupError):
+    """The plan has no decision of this id, or a correction has made it void."""
+
+
 class ProjectError(MinutebookError):
     """Something about the project's directory or repository; see the subclasses."""
 
@@ -279,6 +291,10 @@ class UnknownSandbox(MinutebookError, LookupError):
 
 class WorkFailed(MinutebookError):
     """The plan's work ended with an error or was stopped."""
+
+
+class WorkerDied(WorkFailed):
+    """The process that worked on the plan was killed; who found it has ended the plan."""
 
 
 class UnimportableWork(MinutebookError, ValueError):

@@ -74,6 +74,7 @@ CREATE TABLE plan_corrections (
     guidance      TEXT    NOT NULL,
     phase         TEXT    NOT NULL, -- that the plan re-entered
     checkpoint_id TEXT,             -- where the sandbox goes back to; of a revert
+    after_attempt INTEGER NOT NULL, -- executions that were begun before
     corrected_by  TEXT,
     created_at    INTEGER NOT NULL
 ) STRICT;

@@ -93,6 +93,30 @@ class FailPlan(Command):
     error_type: str
 
 
+class ConstrainPlan(Command):
+    """A plan broke one of its limits, which ends it; answered with the `Plan`."""
+
+    plan_id: Name
+    reason: str
+
+
+class NoteProcess(Command):
+    """A worker has started the first process of a plan's work."""
+
+    plan_id: Name
+    mark: Name
+    """In the environment of each process of the work."""
+    pid: int
+    pid_started: int | None
+    """As in ``/proc/<pid>/stat``; ``None`` where there is none."""
+
+
+class LeavePlan(Command):
+    """A worker has done with a plan, for good or ill, and holds nothing of it any more."""
+
+    plan_id: Name
+
+
 class BeginCancel(Command):
     """Take a plan out of its phase for ever; answered with the `Plan` as it was before."""
 

@@ -24,7 +24,15 @@ from minutebook.domain.events.config import ConfigChanged
 from minutebook.domain.events.conflict import Conflict, ConflictHunk, ConflictKind
 from minutebook.domain.events.entity import EntityDeleted
 from minutebook.domain.events.plan import PlanApplied, PlanCreated, PlanErrored, PlanPhaseChanged
+from minutebook.domain.events.plan_records import (
+    ApprovalDenied,
+    ApprovalGranted,
+    CorrectionApplied,
+    DecisionRecorded,
+    ToolInvoked,
+)
 from minutebook.domain.events.sandbox import (
+    CheckpointCreated,
     SandboxCreated,
     SandboxKind,
     SandboxReleased,
@@ -48,6 +56,8 @@ __all__ = [
     "Conflict",
     "ConflictHunk",
     "ConflictKind",
+    "ApprovalDenied",
+    "ApprovalGranted",
     "AuditGap",
     "AuditRecovered",
     "AuditSystemClosed",
@@ -56,7 +66,10 @@ __all__ = [
     "AuthMethod",
     "AuthSucceeded",
     "ChangeKind",
+    "CheckpointCreated",
     "ConfigChanged",
+    "CorrectionApplied",
+    "DecisionRecorded",
     "EntityDeleted",
     "FileStatus",
     "PlanApplied",
@@ -74,6 +87,7 @@ __all__ = [
     "SandboxReleased",
     "SessionClosed",
     "SessionCreated",
+    "ToolInvoked",
     "UnreleasedResource",
     "ValidationFailed",
     "ValidationOutcome",

@@ -59,3 +59,16 @@ class SandboxReleaseFailed(
     """Its branch; ``None`` for a copied directory."""
     error: str
     """Why not."""
+
+
+class CheckpointCreated(AuditEvent, type="checkpoint.created"):
+    """SandboxCleanupActor: what a sandbox held was committed, so that it can go back there."""
+
+    checkpoint_id: str
+    """The same for all sandboxes that were committed together."""
+    name: str
+    """What it was called."""
+    commit: str
+    """The commit, on the sandbox's branch."""
+    files_changed: int
+    """How many files differ from the checkpoint before, or from the sandbox's first commit."""

@@ -8,14 +8,18 @@ from minutebook.domain.state.base import State
 from minutebook.domain.state.cancellation import Cancellation
 from minutebook.domain.state.config import ConfigSetting
 from minutebook.domain.state.plan import Plan, PlanProject
-from minutebook.domain.state.sandbox import ReleasedSandbox, Sandbox
+from minutebook.domain.state.plan_records import Correction, Decision
+from minutebook.domain.state.sandbox import Checkpoint, ReleasedSandbox, Sandbox
 from minutebook.domain.state.session import Session
 
 __all__ = [
     "ApiToken",
     "Applied",
     "Cancellation",
+    "Checkpoint",
     "ConfigSetting",
+    "Correction",
+    "Decision",
     "Execution",
     "Plan",
     "PlanProject",

@@ -35,6 +35,27 @@ class Sandbox(State):
     """Whether it survives the plan's end, until it is released by name."""
 
 
+class Checkpoint(State):
+    """What the sandbox of one project held, as a commit."""
+
+    checkpoint_id: str
+    """The same for all projects of the plan that were committed together."""
+    plan_id: str
+    """Whose sandbox."""
+    project_name: str
+    """Of which project."""
+    name: str
+    """What it was called."""
+    commit: str
+    """The commit, on the sandbox's branch."""
+    files_changed: int
+    """How many files differ from the checkpoint before, or from the sandbox's first commit."""
+    created_at: AwareDatetime
+    """UTC."""
+    reverted_by: str | None = None
+    """Attempt of the correction that made it void; ``None`` while it holds."""
+
+
 class ReleasedSandbox(State):
     """What the release of a sandbox gave back; all zero when it was released before."""
 

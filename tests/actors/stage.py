@@ -112,9 +112,10 @@ class Stage:
         parts = (self.outbox(ConfigActor), self.config_path, self.redactor)
         return Config(self.serve(ConfigActor, SERVICE, *parts))
 
-    def plans(self) -> Inbox:
-        """A PlanLifecycleActor alone."""
-        return self.serve(PlanLifecycleActor, SERVICE, self.outbox(PlanLifecycleActor))
+    def plans(self, sandboxes: Sandboxes | None = None) -> Inbox:
+        """A PlanLifecycleActor, and a SandboxCleanupActor for what it asks."""
+        ask = (sandboxes or self.sandboxes()).ask
+        return self.serve(PlanLifecycleActor, SERVICE, self.outbox(PlanLifecycleActor), ask)
 
     def sandboxes(self) -> Sandboxes:
         """A SandboxCleanupActor alone."""
@@ -124,8 +125,8 @@ class Stage:
     def workshop(self) -> Workshop:
         """All that plans need."""
         tell = self.teller.tell
-        lifecycle = self.plans()
         sandboxes = self.sandboxes()
+        lifecycle = self.plans(sandboxes)
         ask_plans, ask_sandboxes = Service(lifecycle).ask, sandboxes.ask
         parts = (ask_plans, ask_sandboxes, self.sandbox_directory, self.redactor)
         apply = Apply(self.serve(PlanApplyActor, SERVICE, self.outbox(PlanApplyActor), *parts))
