@@ -39,8 +39,8 @@ from minutebook.domain.commands import (
     ListSandboxes,
     StopWork,
 )
-from minutebook.domain.errors import UnknownSandbox
-from minutebook.domain.plan import Phase, check_transition
+from minutebook.domain.errors import IllegalTransition, UnknownSandbox
+from minutebook.domain.plan import Phase, ProcessingState, check_transition
 from minutebook.domain.redaction import Redactor
 from minutebook.domain.state import Applied, Execution, Plan, Sandbox, StoppedWork
 
@@ -116,6 +116,9 @@ class PlanApplyActor(StatefulActor):
         """Apply a plan's changes; answered when that has ended."""
         plan: Plan = self._ask_plans(GetPlan(plan_id=command.plan_id)).get(timeout=ASK_TIMEOUT_S)
         check_transition(plan.plan_id, plan.phase, Phase.APPLY)
+        if plan.processing_state is ProcessingState.PROCESSING:
+            msg = f"plan {plan.plan_id}: its work has not ended; wait for execute() to resolve."
+            raise IllegalTransition(msg)
         # Before the plan enters the phase: a dirty project can be cleaned and applied to then.
         for project in plan.projects:
             ensure_ready(project)

@@ -69,7 +69,17 @@ def locked_index(checkout: Checkout) -> Iterator[None]:
     try:
         yield
     finally:
-        os.unlink(lock)
+        unlock_index(checkout)
+
+
+def unlock_index(checkout: Checkout) -> None:
+    """Let go of the lock when it is ours; harmless when it is not there."""
+    token = os.path.join(checkout.git_directory, checkout.token)
+    lock = os.path.join(checkout.git_directory, "index.lock")
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samefile(token, lock):
+            os.unlink(lock)
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(token)
 
 

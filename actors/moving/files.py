@@ -112,7 +112,8 @@ class _Way:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(self._temporary)
         now = state_of(self._path)
-        if now.equals(self.wanted):
+        # A directory in the file's place was made by an earlier try.
+        if now.equals(self.wanted) or (self.wanted.kind, now.kind) == ("missing", "directory"):
             return
         if not now.equals(self._unwanted):
             raise _changed(self._path)

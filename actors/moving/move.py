@@ -15,6 +15,7 @@ from minutebook.actors.moving.checkout import (
     keep_index,
     locked_index,
     set_checkout,
+    unlock_index,
 )
 from minutebook.actors.moving.files import ensure_before, move_back, move_forth
 from minutebook.actors.moving.manifest import Manifest, read_manifest
@@ -71,6 +72,8 @@ class Move:
                 the rest is as it was.
         """
         if not self._begun.exists():
+            if self.manifest.checkout is not None:
+                unlock_index(self.manifest.checkout)
             return
         with _as_project_errors(self.manifest.root):
             if self.manifest.checkout is None:
