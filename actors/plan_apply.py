@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pykka import Future
 
@@ -31,6 +32,7 @@ from minutebook.actors.project_locks import ProjectLocks
 from minutebook.actors.project_merge import repository_of, scratch_of
 from minutebook.actors.recording import Intent
 from minutebook.actors.work.spec import WorkSpec, describe_command, describe_work
+from minutebook.actors.work_limits import SizeLimits
 from minutebook.domain.commands import (
     ApplyPlan,
     BeginPhase,
@@ -44,6 +46,8 @@ from minutebook.domain.plan import Phase, ProcessingState, check_transition
 from minutebook.domain.redaction import Redactor
 from minutebook.domain.state import Applied, Execution, Plan, Sandbox, StoppedWork
 
+NO_LIMITS: Final = SizeLimits()
+
 
 class PlanApplyActor(StatefulActor):
     """Begins each execution and apply, and leaves it to a thread of its own.
@@ -53,6 +57,7 @@ class PlanApplyActor(StatefulActor):
         ask_plans, ask_sandboxes: the other actors.
         directory: where sandboxes and scratch work trees are made.
         redactor: masks secrets in what validations print.
+        limits: of sandboxes' size, where an execution gives none.
     """
 
     name = "apply"
@@ -65,12 +70,14 @@ class PlanApplyActor(StatefulActor):
         ask_sandboxes: Ask,
         directory: Path,
         redactor: Redactor,
+        limits: SizeLimits = NO_LIMITS,
     ) -> None:
         super().__init__(service, outbox)
         self._ask_plans = ask_plans
         self._ask_sandboxes = ask_sandboxes
         self._directory = directory
         self._redactor = redactor
+        self._limits = limits
         self._works: dict[str, PlanWork] = {}
         self._merges: set[PlanMerge] = set()
         self._threads: set[threading.Thread] = set()
@@ -106,7 +113,10 @@ class PlanApplyActor(StatefulActor):
         """Run a plan's work; answered when it has ended."""
         spec: WorkSpec = command.work
         plan = self._begin(command.plan_id, Phase.EXECUTE, spec.label)
-        work = PlanWork(plan, spec, self._ask_plans, self._ask_sandboxes)
+        limits = SizeLimits(
+            command.bytes_max or self._limits.bytes_max, command.files_max or self._limits.files_max
+        )
+        work = PlanWork(plan, command, limits, self._ask_plans, self._ask_sandboxes)
         self._works[plan.plan_id] = work
         self._leave(plan, work.run, lambda: self._works.pop(plan.plan_id))
         return LATER
@@ -208,23 +218,46 @@ class Apply(Service):
     """``system.apply``: each call returns a future; errors are raised by its ``get``."""
 
     def execute(
-        self, plan_id: str, work: Callable[..., Any] | str | Sequence[str]
+        self,
+        plan_id: str,
+        work: Callable[..., Any] | str | Sequence[str],
+        *,
+        sandbox_directory: str | bytes | os.PathLike[Any] | None = None,
+        keep: bool = False,
+        bytes_max: int | None = None,
+        files_max: int | None = None,
     ) -> Future[Execution]:
         """Run a plan's work in a child process, in a sandbox made from the project's HEAD.
 
         The future resolves when the work has ended and its changes are committed on the
-        sandbox's branch; it raises `WorkFailed` when it failed or was stopped.
+        sandbox's branch; it raises `WorkFailed` when it failed or was stopped, and
+        `PlanConstrained` when the plan broke one of its limits.
 
         Args:
-            plan_id: a plan in phase strategize.
+            plan_id: a plan in phase strategize, or one that a correction took back.
             work: a function that a child process can import, called with a
                 `minutebook.actors.work.context.WorkContext`; or its name as
                 ``"package.module:function"``; or a command line as a list of strings.
+            sandbox_directory: where the sandboxes are made; of a correction's execution, only
+                those that were released.
+            keep: whether the sandboxes survive the plan's end, until they are released by name.
+            bytes_max, files_max: how large the sandboxes may be together, looked at after each
+                step and at the end; the system's limits when not given.
 
         Raises:
             UnimportableWork: the child could not find the function; nothing was begun.
         """
-        return self.ask(ExecutePlan(plan_id=plan_id, work=describe_work(work)))
+        directory = None if sandbox_directory is None else os.fsdecode(sandbox_directory)
+        return self.ask(
+            ExecutePlan(
+                plan_id=plan_id,
+                work=describe_work(work),
+                sandbox_directory=directory,
+                keep=keep,
+                bytes_max=bytes_max,
+                files_max=files_max,
+            )
+        )
 
     def apply(
         self,

@@ -26,7 +26,8 @@ from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
 from minutebook.actors.reply import Reply
-from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
+from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
+from minutebook.actors.sandboxes import Sandboxes
 from minutebook.actors.session import SessionActor, Sessions
 from minutebook.actors.starting import start
 from minutebook.domain.errors import AuditClosed, MinutebookError

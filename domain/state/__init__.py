@@ -9,7 +9,7 @@ from minutebook.domain.state.cancellation import Cancellation
 from minutebook.domain.state.config import ConfigSetting
 from minutebook.domain.state.plan import Plan, PlanProject
 from minutebook.domain.state.plan_records import Correction, Decision
-from minutebook.domain.state.sandbox import Checkpoint, ReleasedSandbox, Sandbox
+from minutebook.domain.state.sandbox import Checkpoint, OrphanedSandbox, ReleasedSandbox, Sandbox
 from minutebook.domain.state.session import Session
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Correction",
     "Decision",
     "Execution",
+    "OrphanedSandbox",
     "Plan",
     "PlanProject",
     "Principal",

@@ -22,7 +22,8 @@ from minutebook.actors.plan_apply import Apply, PlanApplyActor
 from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
-from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
+from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
+from minutebook.actors.sandboxes import Sandboxes
 from minutebook.actors.session import SessionActor, Sessions
 from minutebook.actors.teller import Teller
 from minutebook.domain.encoding import Encoder

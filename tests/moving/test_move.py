@@ -169,9 +169,9 @@ def killed_at(work: Callable[[], None], step: int) -> bool:
         try:
             _arm(step)
             work()
-        except BaseException:
+            os._exit(0)
+        finally:
             os._exit(1)
-        os._exit(0)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return os.WTERMSIG(status) == signal.SIGKILL

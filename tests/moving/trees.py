@@ -83,14 +83,14 @@ def look(place: Path) -> dict[str, object]:
         if ".git" in folders:
             folders.remove(".git")
         for name in (*folders, *files):
-            path = os.path.join(directory, name)
-            status = os.lstat(path)
+            path = Path(directory, name)
+            status = path.lstat()
             kind = stat.S_IFMT(status.st_mode)
             content: object = None
             if stat.S_ISLNK(kind):
-                content = os.readlink(path)
+                content = str(path.readlink())
             elif stat.S_ISREG(kind):
-                content = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
             executable = stat.S_ISREG(kind) and bool(status.st_mode & stat.S_IXUSR)
             found[os.path.relpath(path, place)] = (kind, content, executable)
     return found
