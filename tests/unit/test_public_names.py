@@ -140,6 +140,8 @@ def test_the_catalogue_is_this() -> None:
         "sandbox.released",
         "session.closed",
         "session.created",
+        "validation.failed",
+        "validation.passed",
     ]
 
 
