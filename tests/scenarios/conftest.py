@@ -35,6 +35,12 @@ def main_job(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trai
 
 
 @pytest.fixture(scope="session")
+def second_thoughts(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trail:
+    """What a plan left that was corrected and approved, and one that was denied."""
+    return stories.told(tmp_path_factory.mktemp("second-thoughts"), stories.second_thoughts)
+
+
+@pytest.fixture(scope="session")
 def troubles(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trail:
     """What everything that goes wrong left."""
     return stories.told(tmp_path_factory.mktemp("troubles"), stories.troubles, after_a_death=True)

@@ -120,13 +120,18 @@ def _catalogue() -> list[type[AuditEvent]]:
 
 def test_the_catalogue_is_this() -> None:
     assert sorted(cls.type for cls in _catalogue()) == [
+        "approval.denied",
+        "approval.granted",
         "audit.closed",
         "audit.gap",
         "audit.opened",
         "audit.recovered",
         "auth.failed",
         "auth.succeeded",
+        "checkpoint.created",
         "config.changed",
+        "correction.applied",
+        "decision.recorded",
         "entity.deleted",
         "plan.applied",
         "plan.apply_completed",
@@ -140,6 +145,9 @@ def test_the_catalogue_is_this() -> None:
         "sandbox.released",
         "session.closed",
         "session.created",
+        "tool.invoked",
+        "validation.failed",
+        "validation.passed",
     ]
 
 
