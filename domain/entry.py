@@ -199,6 +199,16 @@ class Record(NamedTuple):
             body,
         )
 
+    @staticmethod
+    def payload_of(body: bytes) -> dict[str, Any]:
+        """Return the payload in stored bytes, escaped text as it is.
+
+        Raises:
+            KeyError, ValueError: the bytes are no stored event.
+        """
+        payload: dict[str, Any] = orjson.loads(body)["payload"]
+        return payload
+
     def row(self, log_index: int, recorded_at: int) -> Entry:
         """Return the whole entry that these bytes become at a place and time of commit."""
         return Entry(
