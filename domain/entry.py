@@ -258,6 +258,18 @@ def leaf_input(recorded_at: int, body: bytes) -> bytes:
     return b"%c%b%b" % (HASH_VERSION, recorded_at.to_bytes(8, "big"), body)
 
 
+def of_leaf_input(data: bytes) -> tuple[int, bytes]:
+    """Return what `leaf_input` was made of: ``recorded_at``, and the stored bytes.
+
+    Raises:
+        ValueError: it is none, or of a layout that is not known here.
+    """
+    if len(data) < 10 or data[0] != HASH_VERSION:
+        msg = "this is no leaf input of a version that is known here."
+        raise ValueError(msg)
+    return int.from_bytes(data[1:9], "big"), data[9:]
+
+
 def leaf_hash(data: bytes) -> bytes:
     """Return ``SHA-256(0x00 || data)``, the leaf hash of RFC 6962, section 2.1."""
     return hashlib.sha256(b"\x00" + data).digest()

@@ -52,9 +52,7 @@ class SideLog:
             OSError: it cannot be written.
             apsw.Error: the ledger cannot be read.
         """
-        descriptor = os.open(
-            self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
-        )
+        descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             tail = self._tail(descriptor)
             rows = connection.execute(

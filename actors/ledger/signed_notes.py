@@ -120,7 +120,7 @@ def judge(found: Iterable[FoundNote], trusted: Trust) -> Judged:
             judged.heads.append(head)
             if piece.stored is not None:
                 in_ledger.add(piece.note.text)
-    texts = {}
+    texts: dict[str, str] = {}
     for piece in found:
         if piece.stored is None and piece.note is not None:
             texts.setdefault(piece.note.text, piece.where)
@@ -166,9 +166,7 @@ def _announcement(piece: FoundNote, note: Note, trusted: Trust) -> Iterable[Find
         yield Finding("unknown_key", None, f"{name} is endorsed by no key that is trusted.")
 
 
-def _head(
-    piece: FoundNote, note: Note, trusted: Trust, findings: list[Finding]
-) -> Head | None:
+def _head(piece: FoundNote, note: Note, trusted: Trust, findings: list[Finding]) -> Head | None:
     try:
         checkpoint = Checkpoint.of_text(note.text)
     except InvalidNote as error:

@@ -62,7 +62,7 @@ class _Snapshot(NamedTuple):
 
     origin: str
     next_index: int
-    count: int
+    entries: int
     outside: int
     tree: tuple[int, bytes] | None
     stored: list[StoredNote]
@@ -140,7 +140,7 @@ class _Verification:
         trusted = trust(snapshot.origin, found, self._keys)
         signed = judge(found, trusted)
         self._findings += signed.findings
-        known_size = max([snapshot.count, snapshot.tree[0] if snapshot.tree else 0])
+        known_size = max([snapshot.entries, snapshot.tree[0] if snapshot.tree else 0])
         end = min(snapshot.next_index, known_size)
         if snapshot.outside or end < snapshot.next_index:
             detail = f"there are entries before the first or far behind the last, entry {end - 1}."
@@ -342,9 +342,7 @@ class _Verification:
         while len(below) > 1:
             level += 1
             below = [node_hash(*pair) for pair in list(pairwise(below))[::2]]
-            if any(
-                nodes.get((level, position)) != digest for position, digest in enumerate(below)
-            ):
+            if any(nodes.get((level, position)) != digest for position, digest in enumerate(below)):
                 return self._since is not None
         return True
 
