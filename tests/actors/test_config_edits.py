@@ -31,7 +31,7 @@ class Shop(BaseModel):
 
 
 def look(config: Config) -> None:
-    """What the system has each ConfigActor do every second."""
+    """What the system has each ConfigActor do every few seconds."""
     reply: Reply[None] = Reply()
     config._inbox.deliver(CatchUp(reply))
     reply.get(timeout=WAIT_S)
@@ -253,15 +253,13 @@ def test_an_open_system_finds_an_edit_by_itself_and_its_health_tells_of_a_bad_on
 ) -> None:
     path, file = tmp_path / "audit.db", tmp_path / "audit.db.config.toml"
     with AuditSystem.open(path, config_model=Shop) as system:
-        file.write_text("port = 8080\n")
-        eventually(lambda: any(entry.type == "config.changed" for entry in entries_of(path)))
         file.write_text("port = \n")
         eventually(lambda: system.health().config_problem is not None)
         assert "audit.db.config.toml" in str(system.health().config_problem)
         assert system.health().status == "ok"
         file.write_text("port = 8081\n")
-        eventually(lambda: system.health().config_problem is None)
         assert system.config.get("port").get(timeout=WAIT_S).value == 8081
+        assert system.health().config_problem is None
     edits = [entry for entry in entries_of(path) if entry.type == "config.changed"]
-    assert [entry.payload["new_value"] for entry in edits] == [8080, 8081]
-    assert [entry.user_identity for entry in edits] == [None, None]
+    assert [entry.payload["new_value"] for entry in edits] == [8081]
+    assert [entry.user_identity for entry in edits] == [None]
