@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pykka import Timeout
 
 from minutebook.actors.base import ASK_TIMEOUT_S, Ask, ServiceActor, Tell, handles
-from minutebook.actors.git.changes import touched_files
+from minutebook.actors.sandbox_commits import touched
 from minutebook.domain.commands import (
     BeginCancel,
     CancelPlan,
@@ -64,7 +64,7 @@ class CancellationOrchestrator(ServiceActor):
         )
         files_touched = _files_touched(sandboxes)
         released, failed = list(stopped.released), list(stopped.failed)
-        for sandbox in sandboxes:
+        for sandbox in (held for held in sandboxes if not held.kept):
             self._release_sandbox(sandbox, released, failed)
         now: Plan = self._ask_plans(GetPlan(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
         duration_s = round(time.monotonic() - started, 6)
@@ -150,6 +150,6 @@ def _explained(error: Exception) -> str:
 
 def _files_touched(sandboxes: tuple[Sandbox, ...]) -> int | None:
     try:
-        return sum(touched_files(sandbox.path, sandbox.commit or "HEAD") for sandbox in sandboxes)
+        return sum(touched(sandbox, sandbox.commit or "HEAD") for sandbox in sandboxes)
     except ProjectError:
         return None

@@ -30,7 +30,8 @@ from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
 from minutebook.actors.reply import Reply
-from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
+from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
+from minutebook.actors.sandboxes import Sandboxes
 from minutebook.actors.session import SessionActor, SessionLimits
 from minutebook.actors.session_service import Sessions
 from minutebook.actors.starting import start
@@ -134,7 +135,9 @@ class Services:
             ask_sandboxes = Service(sandboxes).ask
             plans = self._start_stateful(PlanLifecycleActor, ask_sandboxes)
             ask_plans = Service(plans).ask
-            apply = self._start(PlanApplyActor, tell, ask_plans, ask_sandboxes, directory)
+            apply = self._start_stateful(
+                PlanApplyActor, ask_plans, ask_sandboxes, directory, self._redactor
+            )
             cancellation = self._start(
                 CancellationOrchestrator, tell, ask_plans, Service(apply).ask, ask_sandboxes
             )

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from minutebook.actors.plans import Plans
     from minutebook.actors.recording import Trail
     from minutebook.actors.recoverer import Recoverer
-    from minutebook.actors.sandbox_cleanup import Sandboxes
+    from minutebook.actors.sandboxes import Sandboxes
     from minutebook.actors.services import Services
     from minutebook.actors.session_service import Sessions
     from minutebook.actors.settings import Settings, SettingsGiven

@@ -69,7 +69,17 @@ def locked_index(checkout: Checkout) -> Iterator[None]:
     try:
         yield
     finally:
-        os.unlink(lock)
+        unlock_index(checkout)
+
+
+def unlock_index(checkout: Checkout) -> None:
+    """Let go of the lock when it is ours; harmless when it is not there."""
+    token = os.path.join(checkout.git_directory, checkout.token)
+    lock = os.path.join(checkout.git_directory, "index.lock")
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samefile(token, lock):
+            os.unlink(lock)
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(token)
 
 
@@ -125,7 +135,7 @@ def set_checkout(manifest: Manifest, store: Path, *, forth: bool) -> None:
     elif os.path.exists(index):
         shutil.copyfile(index, ours)
     try:
-        run_git(root, "read-tree", "-m", wanted, index_file=ours)
+        run_git(root, "read-tree", "-i", "-m", wanted, index_file=ours)
         # It exits with 1 for a submodule at another commit, which is as git leaves it, too.
         run_git(root, "update-index", "-q", "--refresh", index_file=ours, check=False)
         if inspect_project(root).head != wanted:

@@ -24,6 +24,24 @@ UNDO: Final = "undo"
 """Folder of a store with the old files, named by their number."""
 
 
+def ensure_before(manifest: Manifest) -> None:
+    """Refuse a project that is not as it was; raises `ProjectDirty`."""
+    for item in manifest.items:
+        now = state_of(os.path.join(manifest.root, item.path))
+        # A directory whose files go makes room for the file.
+        if not now.equals(item.before) and not _makes_room(manifest, item.path, now.kind):
+            raise _changed(os.path.join(manifest.root, item.path))
+
+
+def _makes_room(manifest: Manifest, path: str, kind: str) -> bool:
+    return kind == "directory" and any(path == emptied for emptied, _ in manifest.removable)
+
+
+def _changed(path: str) -> ProjectDirty:
+    msg = f"{path!r} was changed while the plan was being applied; look at it, and apply again."
+    return ProjectDirty(msg)
+
+
 def move_forth(store: Path, manifest: Manifest) -> None:
     """Bring each file to its state after.
 
@@ -94,14 +112,11 @@ class _Way:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(self._temporary)
         now = state_of(self._path)
-        if now.equals(self.wanted):
+        # A directory in the file's place was made by an earlier try.
+        if now.equals(self.wanted) or (self.wanted.kind, now.kind) == ("missing", "directory"):
             return
         if not now.equals(self._unwanted):
-            msg = (
-                f"{self._path!r} was changed while the plan was being applied; look at it, and"
-                " apply the plan's changes again."
-            )
-            raise ProjectDirty(msg)
+            raise _changed(self._path)
         if self.wanted.kind == "missing":
             os.unlink(self._path)
             return

@@ -7,7 +7,6 @@ does it holds the project's lock.
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from minutebook.actors.moving.checkout import (
     keep_index,
     locked_index,
     set_checkout,
+    unlock_index,
 )
-from minutebook.actors.moving.files import move_back, move_forth
+from minutebook.actors.moving.files import ensure_before, move_back, move_forth
 from minutebook.actors.moving.manifest import Manifest, read_manifest
 from minutebook.domain.errors import ProjectError
 
@@ -33,32 +33,36 @@ class Move:
     """
 
     def __init__(self, store: Path) -> None:
-        self._store = store
+        self.store = store
+        """Where the old and the new files are."""
+        # There from before the first file is moved.
+        self._begun = store / "begun"
         try:
             self.manifest: Manifest = read_manifest(store)
         except (OSError, ValueError, KeyError, TypeError) as error:
             msg = f"the store {store} of an apply cannot be read: {error}; look at its project."
             raise ProjectError(msg) from error
 
-    def forth(self, *, begun: bool) -> None:
-        """Give the project the merge's result.
-
-        Args:
-            begun: whether an earlier try may have moved files.
+    def forth(self) -> None:
+        """Give the project the merge's result; goes on where an earlier try ended.
 
         Raises:
             ProjectError: it cannot be; call `back`.
         """
         with _as_project_errors(self.manifest.root):
             if self.manifest.checkout is None:
-                move_forth(self._store, self.manifest)
+                if not self._begun.exists():
+                    ensure_before(self.manifest)
+                    self._begun.touch()
+                move_forth(self.store, self.manifest)
                 return
             with locked_index(self.manifest.checkout):
-                ensure_movable(self.manifest, begun=begun)
-                if not begun:
-                    keep_index(self.manifest, self._store)
-                move_forth(self._store, self.manifest)
-                set_checkout(self.manifest, self._store, forth=True)
+                ensure_movable(self.manifest, begun=self._begun.exists())
+                if not self._begun.exists():
+                    keep_index(self.manifest, self.store)
+                    self._begun.touch()
+                move_forth(self.store, self.manifest)
+                set_checkout(self.manifest, self.store, forth=True)
 
     def back(self) -> None:
         """Give the project back what it had, whether it was moved, in part, or not at all.
@@ -67,16 +71,20 @@ class Move:
             ProjectError: something was changed meanwhile by somebody else, and left so; all
                 the rest is as it was.
         """
+        if not self._begun.exists():
+            if self.manifest.checkout is not None:
+                unlock_index(self.manifest.checkout)
+            return
         with _as_project_errors(self.manifest.root):
             if self.manifest.checkout is None:
-                left = move_back(self._store, self.manifest)
+                left = move_back(self.store, self.manifest)
             else:
                 with locked_index(self.manifest.checkout):
                     head = ensure_movable(self.manifest, begun=True)
-                    left = move_back(self._store, self.manifest)
+                    left = move_back(self.store, self.manifest)
                     # The index was replaced after the HEAD was.
                     if head == self.manifest.after:
-                        set_checkout(self.manifest, self._store, forth=False)
+                        set_checkout(self.manifest, self.store, forth=False)
         if left:
             shown = ", ".join(repr(path) for path in left[:5])
             msg = (
@@ -85,11 +93,6 @@ class Move:
                 " else meanwhile, or not writable; look at them."
             )
             raise ProjectError(msg)
-
-
-def remove_store(store: Path) -> None:
-    """Remove a store; harmless when it is gone."""
-    shutil.rmtree(store, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -20,8 +20,10 @@ class CreateSandbox(Command):
     """Where it is made; where the system makes sandboxes, when not given."""
     keep: bool = False
     """Whether it survives the plan's end."""
+    resumes: bool = False
+    """Whether one that is there is used again."""
     revert: bool = False
-    """Whether one that is there goes back, to `at` or to its beginning."""
+    """Whether that one goes back, to `at` or to its beginning."""
     at: Name | None = None
     """The commit that it goes back to."""
 

@@ -7,6 +7,7 @@ the payload: `SessionCreated` has its session id in ``session_id``, and so on.
 from __future__ import annotations
 
 from minutebook.domain.events.apply import (
+    AppliedProject,
     ChangeKind,
     FileStatus,
     PlanApplyCompleted,
@@ -31,6 +32,7 @@ from minutebook.domain.events.cancellation import (
     UnreleasedResource,
 )
 from minutebook.domain.events.config import ConfigChanged
+from minutebook.domain.events.conflict import Conflict, ConflictHunk, ConflictKind
 from minutebook.domain.events.entity import EntityDeleted
 from minutebook.domain.events.plan import PlanApplied, PlanCreated, PlanErrored, PlanPhaseChanged
 from minutebook.domain.events.plan_records import (
@@ -48,7 +50,11 @@ from minutebook.domain.events.sandbox import (
     SandboxReleaseFailed,
 )
 from minutebook.domain.events.session import SessionClosed, SessionCreated
-from minutebook.domain.events.validation import ValidationOutcome
+from minutebook.domain.events.validation import (
+    ValidationFailed,
+    ValidationOutcome,
+    ValidationPassed,
+)
 from minutebook.domain.trail_events import (
     AuditGap,
     AuditRecovered,
@@ -58,6 +64,7 @@ from minutebook.domain.trail_events import (
 
 __all__ = [
     "AccessDenied",
+    "AppliedProject",
     "ApprovalDenied",
     "ApprovalGranted",
     "AuditGap",
@@ -71,6 +78,9 @@ __all__ = [
     "ChangeKind",
     "CheckpointCreated",
     "ConfigChanged",
+    "Conflict",
+    "ConflictHunk",
+    "ConflictKind",
     "CorrectionApplied",
     "DecisionRecorded",
     "EntityDeleted",
@@ -97,5 +107,7 @@ __all__ = [
     "UserChange",
     "UserChanged",
     "UserCreated",
+    "ValidationFailed",
     "ValidationOutcome",
+    "ValidationPassed",
 ]

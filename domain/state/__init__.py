@@ -15,7 +15,7 @@ from minutebook.domain.state.config import (
 )
 from minutebook.domain.state.plan import Plan, PlanProject
 from minutebook.domain.state.plan_records import Correction, Decision
-from minutebook.domain.state.sandbox import Checkpoint, ReleasedSandbox, Sandbox
+from minutebook.domain.state.sandbox import Checkpoint, OrphanedSandbox, ReleasedSandbox, Sandbox
 from minutebook.domain.state.session import Session
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Decision",
     "Delegation",
     "Execution",
+    "OrphanedSandbox",
     "Plan",
     "PlanProject",
     "Principal",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import AwareDatetime
 
 from minutebook.domain.events.sandbox import SandboxKind
@@ -73,3 +75,22 @@ class ReleasedSandbox(State):
     """How long it took."""
     others: tuple[ReleasedSandbox, ...] = ()
     """Those of the plan's further projects, when all were released."""
+
+
+class OrphanedSandbox(State):
+    """A sandbox, or what is left of one, that no living plan has."""
+
+    sandbox_id: str
+    """Its id."""
+    plan_id: str
+    """Whose it was."""
+    project_path: str
+    """The project that it was made from."""
+    kind: Literal["git_worktree", "directory", "git_branch"]
+    """What it is; of some, only the branch is left."""
+    path: str
+    """Its directory."""
+    branch: str | None
+    """Its branch."""
+    reason: Literal["plan_ended", "no_row"]
+    """Its plan has ended or is unknown, or nothing in the app database names it any more."""

@@ -25,7 +25,8 @@ from minutebook.actors.plan_apply import Apply, PlanApplyActor
 from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
-from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
+from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
+from minutebook.actors.sandboxes import Sandboxes
 from minutebook.actors.session import SessionActor
 from minutebook.actors.session_service import Sessions
 from minutebook.actors.teller import Teller
@@ -132,8 +133,8 @@ class Stage:
         sandboxes = self.sandboxes()
         lifecycle = self.plans(sandboxes)
         ask_plans, ask_sandboxes = Service(lifecycle).ask, sandboxes.ask
-        parts = (tell, ask_plans, ask_sandboxes, self.sandbox_directory)
-        apply = Apply(self.serve(PlanApplyActor, SERVICE, *parts))
+        parts = (ask_plans, ask_sandboxes, self.sandbox_directory, self.redactor)
+        apply = Apply(self.serve(PlanApplyActor, SERVICE, self.outbox(PlanApplyActor), *parts))
         cancellation = self.serve(
             CancellationOrchestrator, SERVICE, tell, ask_plans, apply.ask, ask_sandboxes
         )
