@@ -89,6 +89,7 @@ class Services:
         self._app_path = app_path
         self._config_parts = (config_path, redactor, config_options)
         self._sandbox_directory = sandbox_directory
+        self._redactor = redactor
         self._lockout = lockout
         self._limits = limits
         self.left = False

@@ -18,7 +18,6 @@ from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from tests.contract.trail import new_encoder
 
-
 executed = itertools.count(1)
 
 
