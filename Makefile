@@ -41,6 +41,7 @@ lint: dev
 types: dev
 	$(PY) -m mypy -p minutebook.domain -p minutebook.actors
 	$(PY) -m mypy tests benchmarks
+	$(PY) -m basedpyright
 
 layering: dev
 	$(VENV)/bin/lint-imports --no-logo

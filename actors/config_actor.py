@@ -40,9 +40,9 @@ from minutebook.domain.state import ConfigExplanation, ConfigSetting, UnsetSetti
 class ConfigActor(ConfigKeeper):
     """Answers what holds and why, and changes the layers that can be changed.
 
-    A file is read anew for each command, and about every second besides, so edits by hand
-    count. A secret's value stands in its file (mode 0600), in the environment or in memory,
-    and nowhere else.
+    A file is read anew for each command, and every few seconds besides (`Services.catch_up`),
+    so edits by hand count. A secret's value stands in its file (mode 0600), in the environment
+    or in memory, and nowhere else.
     """
 
     @handles(GetConfig)

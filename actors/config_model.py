@@ -126,8 +126,9 @@ class ConfigModel:
         if field is None:
             return raw
         annotation: Any = field.annotation
-        if field.metadata:
-            annotation = Annotated[(annotation, *field.metadata)]
+        metadata = field.metadata
+        if metadata:
+            annotation = Annotated[(annotation, *metadata)]
         try:
             return _plain(TypeAdapter(annotation).validate_python(raw))
         # A rule of the whole model makes it valid: it had no problem of its own.

@@ -63,6 +63,8 @@ class SeenFiles:
                 self._recorded(key, value, judge),
             )
             for key, value in leaves(values)
+            # A table without settings is what unsetting the last of them leaves.
+            if value != {}
         }
 
     def load(self, name: str) -> Seen | None:

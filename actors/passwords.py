@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +13,8 @@ from minutebook.domain.errors import PasswordHashingFailed
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
+
+logger = logging.getLogger("minutebook.actors")
 
 
 class Checked(NamedTuple):
@@ -69,9 +72,9 @@ class Passwords:
             stored: the hash; ``None`` where nothing is to match.
 
         Raises:
-            PasswordHashingFailed: there is no memory for it, or the stored hash is none.
+            PasswordHashingFailed: there is no memory for it.
         """
-        from argon2.exceptions import VerifyMismatchError
+        from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
         # Asked for in any case, since making it costs the first of them more than a check.
         nobodys_hash = self._nobodys_hash
@@ -79,6 +82,14 @@ class Passwords:
             self._hasher.verify(stored or nobodys_hash, _encoded(password))
         except VerifyMismatchError:
             return Checked(matches=False)
+        except (VerificationError, InvalidHashError) as error:
+            logger.error(
+                "a stored hash cannot be used (%s: %s); reset that user's password",
+                type(error).__name__,
+                error,
+            )
+            # It took no time.
+            return self.check(None, password)
         except Exception as error:  # noqa: BLE001 - its traceback holds the password
             problem = _described(error)
         else:
@@ -102,5 +113,5 @@ def _encoded(secret: SecretStr) -> bytes:
 def _described(error: Exception) -> str:
     return (
         f"argon2 could not hash a password ({type(error).__name__}); nothing was changed: free"
-        " memory, or reset the user's password if its stored hash is damaged."
+        " memory, and try again."
     )

@@ -30,15 +30,10 @@ from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
 from minutebook.actors.reply import Reply
-<<<<<<< HEAD
-from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
-from minutebook.actors.session import SessionActor, SessionLimits
-from minutebook.actors.session_service import Sessions
-=======
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
 from minutebook.actors.sandboxes import Sandboxes
-from minutebook.actors.session import SessionActor, Sessions
->>>>>>> plans
+from minutebook.actors.session import SessionActor, SessionLimits
+from minutebook.actors.session_service import Sessions
 from minutebook.actors.starting import start
 from minutebook.domain.errors import AuditClosed, MinutebookError
 from minutebook.domain.redaction import Redactor
@@ -94,6 +89,7 @@ class Services:
         self._app_path = app_path
         self._config_parts = (config_path, redactor, config_options)
         self._sandbox_directory = sandbox_directory
+        self._redactor = redactor
         self._lockout = lockout
         self._limits = limits
         self.left = False

@@ -52,11 +52,11 @@ def delegation_of(database: AppDatabase, person: str, agent: str) -> Delegation 
 def valid_delegation(
     database: AppDatabase, person: str, agent: str, now: datetime
 ) -> Delegation | None:
-    """Return what lets an agent act for a person now, if anything does."""
+    """Return what lets an agent act for a person now, if anything does: both are let in."""
     row = database.row(
-        "SELECT delegations.* FROM delegations JOIN users ON users.name = person"
-        " WHERE person = ? AND agent = ? AND disabled_at IS NULL"
-        " AND (expires_at IS NULL OR expires_at > ?)",
+        "SELECT * FROM delegations WHERE person = ?1 AND agent = ?2"
+        " AND (expires_at IS NULL OR expires_at > ?3) AND NOT EXISTS"
+        " (SELECT 1 FROM users WHERE name IN (?1, ?2) AND disabled_at IS NOT NULL)",
         (person, agent, to_microseconds(now)),
     )
     return None if row is None else Delegation(**row)

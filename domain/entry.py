@@ -199,6 +199,16 @@ class Record(NamedTuple):
             body,
         )
 
+    @staticmethod
+    def payload_of(body: bytes) -> dict[str, Any]:
+        """Return the payload in stored bytes, escaped text as it is.
+
+        Raises:
+            KeyError, ValueError: the bytes are no stored event.
+        """
+        payload: dict[str, Any] = orjson.loads(body)["payload"]
+        return payload
+
     def row(self, log_index: int, recorded_at: int) -> Entry:
         """Return the whole entry that these bytes become at a place and time of commit."""
         return Entry(
@@ -246,6 +256,18 @@ def leaf_input(recorded_at: int, body: bytes) -> bytes:
     the stored bytes: an entry that is edited or back-dated has another leaf.
     """
     return b"%c%b%b" % (HASH_VERSION, recorded_at.to_bytes(8, "big"), body)
+
+
+def of_leaf_input(data: bytes) -> tuple[int, bytes]:
+    """Return what `leaf_input` was made of: ``recorded_at``, and the stored bytes.
+
+    Raises:
+        ValueError: it is none, or of a layout that is not known here.
+    """
+    if len(data) < 10 or data[0] != HASH_VERSION:
+        msg = "this is no leaf input of a version that is known here."
+        raise ValueError(msg)
+    return int.from_bytes(data[1:9], "big"), data[9:]
 
 
 def leaf_hash(data: bytes) -> bytes:

@@ -225,7 +225,7 @@ class PermissionDenied(MinutebookError):
 
 
 class PasswordHashingFailed(MinutebookError):
-    """A password could not be hashed or checked: no memory, or a stored hash that is none."""
+    """A password could not be hashed or checked, for want of memory; nothing was changed."""
 
 
 class UserExists(MinutebookError):

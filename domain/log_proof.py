@@ -28,7 +28,7 @@ HASHES_MAX: Final = 63
 class EntryProof(NamedTuple):
     """That an entry is in the log at a checkpoint."""
 
-    index: int
+    log_index: int
     """The entry's place."""
     hashes: tuple[bytes, ...]
     """From the leaf's sibling up to the root's child."""
@@ -41,7 +41,7 @@ class EntryProof(NamedTuple):
         """Return the file."""
         extra = "" if self.extra is None else f"extra {encoded_hash(self.extra)}\n"
         hashes = "".join(f"{encoded_hash(digest)}\n" for digest in self.hashes)
-        return f"{HEADER}\n{extra}index {self.index}\n{hashes}\n{self.checkpoint.as_text()}"
+        return f"{HEADER}\n{extra}index {self.log_index}\n{hashes}\n{self.checkpoint.as_text()}"
 
     @classmethod
     def of_text(cls, text: str) -> EntryProof:

@@ -81,7 +81,7 @@ def key_id(name: str, kind: int, public_key: bytes) -> bytes:
 
 
 def is_key_name(name: str) -> bool:
-    """Tell whether a key may have the name: not empty, no spaces, no plus, no control characters."""
+    """Tell whether a key may have the name: some text without spaces, plus, control characters."""
     return bool(name) and not any(
         character == "+" or character.isspace() or character < " " for character in name
     )
@@ -236,7 +236,7 @@ def _encoded(data: bytes) -> str:
 
 
 def _decoded(text: str) -> bytes | None:
-    """Return what base64 stands for; ``None`` when it is none, or was not written in the one way."""
+    """Return what base64 stands for; ``None`` when it is none, or not in its one right form."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

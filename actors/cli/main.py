@@ -16,10 +16,13 @@ import orjson
 import typer
 
 from minutebook.actors.cli.events import events
+from minutebook.actors.cli.keys import keys, witness
 from minutebook.actors.cli.log import log
+from minutebook.actors.cli.prove import check, prove
 from minutebook.actors.cli.show import show
 from minutebook.actors.cli.stats import stats
 from minutebook.actors.cli.text import visible
+from minutebook.actors.cli.verify import verify
 from minutebook.actors.version import UNKNOWN, installed_version
 from minutebook.domain.errors import LedgerUnavailable, MinutebookError
 
@@ -44,6 +47,11 @@ app.command("log", epilog="Example: minutebook log audit.db --type 'plan.*' --si
 app.command("show", epilog="Example: minutebook show audit.db 17")(show)
 app.command("stats", epilog="Example: minutebook stats audit.db --json")(stats)
 app.command("events", epilog="Example: minutebook events --module shop.events > events.md")(events)
+app.command("verify", epilog="Example: minutebook verify audit.db --json")(verify)
+app.command("prove", epilog="Example: minutebook prove audit.db 17 -o 17.tlog-proof")(prove)
+app.command("check", epilog="Example: minutebook check 17.tlog-proof --vkey KEY")(check)
+app.command("keys", epilog="Example: minutebook keys audit.db --rotate")(keys)
+app.command("witness", epilog="Example: minutebook witness audit.db --state audit.witness")(witness)
 
 
 # These bring along the whole system; only who asks for one waits for its import.

@@ -25,7 +25,6 @@ _WORDS: Final[tuple[tuple[type, str], ...]] = (
     (int, "integer"),
     (float, "number"),
     (datetime, _MOMENT),
-    (AwareDatetime, _MOMENT),
     (date, "date (ISO 8601)"),
     (time, "time of day (ISO 8601)"),
     (timedelta, "duration (ISO 8601)"),
@@ -48,6 +47,8 @@ def stored_type(annotation: Any) -> str:
         return "null"
     if annotation is Any:
         return "any value"
+    if annotation is AwareDatetime:
+        return _MOMENT
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return stored_type(arguments[0])

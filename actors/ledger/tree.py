@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -32,7 +32,7 @@ def read_head(connection: apsw.Connection, path: Path) -> tuple[int, CompactRang
     Raises:
         LedgerCorrupt: the tree has leaves that the ledger lacks, or is none.
     """
-    rows = connection.execute(
+    rows: list[Any] = connection.execute(
         "SELECT (SELECT coalesce(max(log_index), -1) + 1 FROM entries), size, hashes FROM tree"
     ).fetchall()
     try:
@@ -68,7 +68,7 @@ def grow(
 def catch_up(connection: apsw.Connection, tree: CompactRange, next_index: int) -> CompactRange:
     """Add the leaves of entries that are there already, and return the tree over all of them."""
     while tree.size < next_index:
-        rows = connection.execute(
+        rows: list[Any] = connection.execute(
             "SELECT leaf_hash FROM entries WHERE log_index >= ? ORDER BY log_index LIMIT ?",
             (tree.size, min(_CATCH_UP_ROWS, next_index - tree.size)),
         ).fetchall()

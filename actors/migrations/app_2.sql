@@ -121,6 +121,46 @@ CREATE TABLE config_files (
     seen_at  INTEGER NOT NULL
 ) STRICT;
 
+-- auth and sessions
+
+ALTER TABLE sessions ADD COLUMN on_behalf_of TEXT;
+ALTER TABLE sessions ADD COLUMN token_id TEXT;
+ALTER TABLE sessions ADD COLUMN expires_at INTEGER;
+ALTER TABLE sessions ADD COLUMN idle_limit_s REAL;
+ALTER TABLE sessions ADD COLUMN used_at INTEGER;
+
+CREATE INDEX sessions_open ON sessions (user_identity) WHERE closed_at IS NULL;
+
+ALTER TABLE users ADD COLUMN disabled_at INTEGER;
+ALTER TABLE users ADD COLUMN refused_attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN tried_at INTEGER;
+ALTER TABLE users ADD COLUMN lock_ends_at INTEGER;
+
+CREATE TABLE unknown_attempts ( -- one row: names that no user has cost a write, too
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    attempts INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE user_roles (
+    user_name  TEXT    NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    role       TEXT    NOT NULL,
+    granted_at INTEGER NOT NULL,
+    PRIMARY KEY (user_name, role)
+) STRICT;
+
+CREATE TABLE delegations (
+    person     TEXT    NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    agent      TEXT    NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    allowed_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    PRIMARY KEY (person, agent)
+) STRICT;
+
+ALTER TABLE tokens ADD COLUMN scopes TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE tokens ADD COLUMN expires_at INTEGER;
+ALTER TABLE tokens ADD COLUMN revoked_at INTEGER;
+ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;
+
 -- cancellations
 
 ALTER TABLE sessions ADD COLUMN plan_id TEXT;

@@ -61,10 +61,10 @@ REMORA_VKEY = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlm
 ARCHE_CHECKPOINT = (
     "arche2025h1.staging.ct.transparency.dev\n1432088532\n"
     "U7WM79jrzyhGZ5/GUBTpM7NzwdyfFx61t3RovgcC4Ro=\n\n"
-    "— arche2025h1.staging.ct.transparency.dev zTM8sQAAAZ5W0WdjBAMARjBEAiBjW5IQf9pvsYLfQFX6hoGREPMHb"
-    "dQ3urbllzalApkptQIgIpwtEroeW2BXaHAI4kJXFbon5Ch9MNL5zRNZ55lvGt0=\n"
-    "— arche2025h1.staging.ct.transparency.dev ui8GwCF1+kWqZrxGdhj4aX3gcw7XUlXQQabg/27lefwhUkzbC3Nyg"
-    "NI75MdhL1bfTW9g8Ei59RA23oHP7Ry1k3ZFWwQ=\n"
+    "— arche2025h1.staging.ct.transparency.dev zTM8sQAAAZ5W0WdjBAMARjBEAiBjW5IQf9pvsYLfQFX6hoGREPM"
+    "HbdQ3urbllzalApkptQIgIpwtEroeW2BXaHAI4kJXFbon5Ch9MNL5zRNZ55lvGt0=\n"
+    "— arche2025h1.staging.ct.transparency.dev ui8GwCF1+kWqZrxGdhj4aX3gcw7XUlXQQabg/27lefwhUkzbC3N"
+    "ygNI75MdhL1bfTW9g8Ei59RA23oHP7Ry1k3ZFWwQ=\n"
     "— remora.n621.de 2net5wAAAABqEiEgPlfF3V06o0Y+fHM+J5J9s27wgxxcOVSpZ/2g/KSiXCg9DEZI+aVCIobWX9sXT"
     "ynk5XeU/zZ0WBxtqB0DrAWfBw==\n"
 )
@@ -191,7 +191,7 @@ PROOF = (
 
 def test_a_proof_reads_and_writes_as_specified() -> None:
     proof = EntryProof.of_text(PROOF)
-    assert (proof.index, len(proof.hashes), proof.extra) == (73894, 2, b"extra")
+    assert (proof.log_index, len(proof.hashes), proof.extra) == (73894, 2, b"extra")
     assert proof.checkpoint.as_text() == C2SP_COSIGNED
     assert proof.as_text() == PROOF
     bare = PROOF.replace("extra ZXh0cmE=\n", "")

@@ -120,6 +120,7 @@ def _catalogue() -> list[type[AuditEvent]]:
 
 def test_the_catalogue_is_this() -> None:
     assert sorted(cls.type for cls in _catalogue()) == [
+        "access.denied",
         "approval.denied",
         "approval.granted",
         "audit.closed",
@@ -140,12 +141,18 @@ def test_the_catalogue_is_this() -> None:
         "plan.errored",
         "plan.phase_changed",
         "resource.modified",
+        "resource.release_failed",
+        "resource.released",
         "sandbox.created",
         "sandbox.release_failed",
         "sandbox.released",
         "session.closed",
         "session.created",
+        "token.created",
+        "token.revoked",
         "tool.invoked",
+        "user.changed",
+        "user.created",
         "validation.failed",
         "validation.passed",
     ]

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from minutebook.actors.cli.app import config, plan, sandbox, session, token, user
+from minutebook.actors.cli.app import (
+    config,
+    delegation,
+    plan_review,
+    sandbox,
+    session,
+    token,
+    user,
+)
 from minutebook.actors.cli.app.host import Host, noun, password_from_environment
 
 app = noun("Use the services of a ledger's host: sessions, users, tokens, settings, plans.")
@@ -16,9 +24,10 @@ app = noun("Use the services of a ledger's host: sessions, users, tokens, settin
 for name, commands in (
     ("user", user.app),
     ("token", token.app),
+    ("delegation", delegation.app),
     ("session", session.app),
     ("config", config.app),
-    ("plan", plan.app),
+    ("plan", plan_review.app),
     ("sandbox", sandbox.app),
 ):
     app.add_typer(commands, name=name)
