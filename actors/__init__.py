@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from minutebook.actors.health import Health
+    from minutebook.actors.holding import Holder
     from minutebook.actors.ledger.reader import LedgerReader
     from minutebook.actors.signals import close_on_signals
     from minutebook.actors.system import AuditSystem
 
-__all__ = ["AuditSystem", "Health", "LedgerReader", "close_on_signals"]
+__all__ = ["AuditSystem", "Health", "Holder", "LedgerReader", "close_on_signals"]
 
 _HOMES = {
     "AuditSystem": "minutebook.actors.system",
     "Health": "minutebook.actors.health",
+    "Holder": "minutebook.actors.holding",
     "LedgerReader": "minutebook.actors.ledger.reader",
     "close_on_signals": "minutebook.actors.signals",
 }

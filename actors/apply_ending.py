@@ -13,7 +13,8 @@ from minutebook.actors.base import ASK_TIMEOUT_S, Ask
 from minutebook.actors.recording import Intent
 from minutebook.domain.commands import CompleteApply, FailPlan, ReleaseSandbox
 from minutebook.domain.errors import MinutebookError, UnknownPlan
-from minutebook.domain.state import Applied
+from minutebook.domain.plan import Phase
+from minutebook.domain.state import Applied, Plan
 
 
 class ApplyEnding:
@@ -83,11 +84,14 @@ class ApplyEnding:
         else:
             end = FailPlan(plan_id=plan_id, error=detail["error"], error_type=detail["error_type"])
         # It may have been ended before this was cut off, and deleted since.
+        ended: Plan | None = None
         with contextlib.suppress(UnknownPlan):
-            self._ask_plans(end).get(timeout=ASK_TIMEOUT_S)
-        # A failure is recorded by the sandboxes' actor, and changes nothing about the apply.
-        with contextlib.suppress(MinutebookError):
-            self._ask_sandboxes(ReleaseSandbox(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
+            ended = self._ask_plans(end).get(timeout=ASK_TIMEOUT_S)
+        # After a cancel, what the plan held is the orchestrator's. A failure is recorded by the
+        # sandboxes' actor, and changes nothing about the apply.
+        if ended is None or ended.phase is not Phase.CANCELLED:
+            with contextlib.suppress(MinutebookError):
+                self._ask_sandboxes(ReleaseSandbox(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
         self.abandon(intent)
 
     def abandon(self, intent: Intent) -> None:

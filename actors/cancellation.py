@@ -54,9 +54,7 @@ class CancellationOrchestrator(StatefulActor):
         super().__init__(service, outbox)
         self._record = CancellationRecord(outbox)
         ask_itself = Service(self.actor_inbox).ask  # type: ignore[arg-type]
-        self._neighbours = Neighbours(
-            ask_plans, ask_apply, ask_sandboxes, ask_sessions, ask_itself
-        )
+        self._neighbours = Neighbours(ask_plans, ask_apply, ask_sandboxes, ask_sessions, ask_itself)
         self._holders = holders
         self._deadline_s = deadline_s
         self._lock = threading.Lock()

@@ -27,6 +27,7 @@ from minutebook.actors.base import (
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_merge import PlanMerge
 from minutebook.actors.plan_projects import ensure_ready
+from minutebook.actors.plan_running import END_S, Running
 from minutebook.actors.plan_work import CANCELLED, CLOSED, PlanWork
 from minutebook.actors.project_locks import ProjectLocks
 from minutebook.actors.project_merge import repository_of, scratch_of
@@ -36,15 +37,17 @@ from minutebook.actors.work_limits import SizeLimits
 from minutebook.domain.commands import (
     ApplyPlan,
     BeginPhase,
+    EndApply,
     ExecutePlan,
     GetPlan,
+    HoldWork,
     ListSandboxes,
     StopWork,
 )
-from minutebook.domain.errors import IllegalTransition, UnknownSandbox
+from minutebook.domain.errors import IllegalTransition, UnknownSandbox, WorkFailed
 from minutebook.domain.plan import Phase, ProcessingState, check_transition
 from minutebook.domain.redaction import Redactor
-from minutebook.domain.state import Applied, Execution, Plan, Sandbox, StoppedWork
+from minutebook.domain.state import Applied, Execution, HeldWork, Plan, Sandbox
 
 NO_LIMITS: Final = SizeLimits()
 
@@ -78,9 +81,8 @@ class PlanApplyActor(StatefulActor):
         self._directory = directory
         self._redactor = redactor
         self._limits = limits
-        self._works: dict[str, PlanWork] = {}
-        self._merges: set[PlanMerge] = set()
-        self._threads: set[threading.Thread] = set()
+        self._works: Running[PlanWork] = Running()
+        self._merges: Running[PlanMerge] = Running()
         self._record = ApplyRecord(outbox)
         self._locks = ProjectLocks(directory)
         self._ending = ApplyEnding(self._record, ask_plans, ask_sandboxes)
@@ -89,12 +91,14 @@ class PlanApplyActor(StatefulActor):
     def on_stop(self) -> None:
         """Stop what runs; its plans end as errored."""
         # At once: each may take its seconds to end.
-        running: list[PlanWork | PlanMerge] = [*self._works.values(), *self._merges]
-        stopping = [threading.Thread(target=run.stop, args=(CLOSED,)) for run in running]
+        running = [*self._works.all(), *self._merges.all()]
+        stopping = [threading.Thread(target=run.stop, args=(CLOSED,)) for run, _ in running]
         for thread in stopping:
             thread.start()
-        for thread in (*stopping, *self._threads):
+        for thread in stopping:
             thread.join(ASK_TIMEOUT_S)
+        for _, ended in running:
+            ended.wait(ASK_TIMEOUT_S)
         self._record.close()
 
     def _catch_up(self) -> None:
@@ -117,8 +121,7 @@ class PlanApplyActor(StatefulActor):
             command.bytes_max or self._limits.bytes_max, command.files_max or self._limits.files_max
         )
         work = PlanWork(plan, command, limits, self._ask_plans, self._ask_sandboxes)
-        self._works[plan.plan_id] = work
-        self._leave(plan, work.run, lambda: self._works.pop(plan.plan_id))
+        self._works.start(plan.plan_id, work, self._leaving(plan, work.run))
         return LATER
 
     @handles(ApplyPlan)
@@ -151,15 +154,55 @@ class PlanApplyActor(StatefulActor):
             locks=self._locks,
             redactor=self._redactor,
         )
-        self._merges.add(merge)
-        self._leave(plan, merge.run, lambda: self._merges.remove(merge))
+        self._merges.start(plan.plan_id, merge, self._leaving(plan, merge.run))
         return LATER
 
+    @handles(HoldWork)
+    def hold_work(self, command: HoldWork) -> HeldWork | None:
+        """Have a plan's work begin nothing new."""
+        running = self._works.of(command.plan_id)
+        return None if running is None else running[0].hold(CANCELLED)
+
     @handles(StopWork)
-    def stop_work(self, command: StopWork) -> StoppedWork:
-        """End a plan's work."""
-        work = self._works.get(command.plan_id)
-        return StoppedWork() if work is None else work.stop(CANCELLED)
+    def stop_work(self, command: StopWork) -> Later | None:
+        """End a plan's work; answered when it has ended."""
+        running = self._works.of(command.plan_id)
+        if running is None:
+            return None
+        work, ended = running
+
+        def stop() -> None:
+            work.stop(CANCELLED)
+            if not ended.wait(END_S):
+                msg = (
+                    f"the work of plan {command.plan_id} was stopped, and its end is not known"
+                    f" after {END_S:g} s; look at what its processes wait for."
+                )
+                raise WorkFailed(msg)
+
+        return self._later(stop)
+
+    @handles(EndApply)
+    def end_apply(self, command: EndApply) -> Later | bool:
+        """Have a plan's apply come to its end; answered when it has."""
+        running = self._merges.of(command.plan_id)
+        if running is None:
+            return False
+        merge, ended = running
+
+        def end() -> bool:
+            if not command.undo and ended.wait(command.wait_s):
+                return True
+            merge.stop(CANCELLED, undo=command.undo)
+            return ended.wait(END_S)
+
+        return self._later(end)
+
+    def _later(self, work: Callable[[], Any]) -> Later:
+        """Answer what is asked now, when something has come to its end."""
+        reply = self.request.reply
+        threading.Thread(target=answer, args=(reply, work), daemon=True).start()
+        return LATER
 
     def _sandboxes_of(self, plan: Plan) -> list[Sandbox]:
         existing: tuple[Sandbox, ...] = self._ask_sandboxes(
@@ -197,21 +240,15 @@ class PlanApplyActor(StatefulActor):
         plan: Plan = self._ask_plans(begin).get(timeout=ASK_TIMEOUT_S)
         return plan
 
-    def _leave(self, plan: Plan, run: Callable[[], Any], forget: Callable[[], Any]) -> None:
-        """Run something of a plan on a thread of its own, as whoever asked for it."""
+    def _leaving(self, plan: Plan, run: Callable[[], Any]) -> Callable[[], None]:
+        """Return what runs something of a plan as whoever asks for it now, and answers that."""
         request = self.request
 
         def finish() -> None:
             with request.binding._replace(plan_id=plan.plan_id).restored(source=self.source):
-                try:
-                    answer(request.reply, run)
-                finally:
-                    forget()
-                    self._threads.discard(thread)
+                answer(request.reply, run)
 
-        thread = threading.Thread(target=finish, name=f"plan-{plan.plan_id}", daemon=True)
-        self._threads.add(thread)
-        thread.start()
+        return finish
 
 
 class Apply(Service):

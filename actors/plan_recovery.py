@@ -17,6 +17,7 @@ from minutebook.actors.base import ASK_TIMEOUT_S, Ask
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_workers import PlanWorkers
 from minutebook.actors.work.survivors import kill_survivors
+from minutebook.actors.work.temporary import remove_temporary
 from minutebook.domain.commands import FailPlan, ReleaseSandbox
 from minutebook.domain.context import bind
 from minutebook.domain.errors import AuditClosed, MinutebookError, UnknownPlan, UnknownSandbox
@@ -24,9 +25,7 @@ from minutebook.domain.plan import Phase
 
 logger = logging.getLogger("minutebook.actors")
 
-_OURS: Final = (
-    " AND plan_id NOT IN (SELECT plan_id FROM cancellations WHERE state <> 'done')"
-)
+_OURS: Final = " AND plan_id NOT IN (SELECT plan_id FROM cancellations WHERE state <> 'done')"
 
 
 class PlanRecovery(PlanWorkers):
@@ -92,6 +91,8 @@ class PlanRecovery(PlanWorkers):
         with contextlib.suppress(UnknownPlan, UnknownSandbox):
             self.fail(failed)
             self._ask_sandboxes(ReleaseSandbox(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
+        for row in self._database.rows("SELECT path FROM sandboxes WHERE plan_id = ?", (plan_id,)):
+            remove_temporary(row["path"])
         self._database.execute("DELETE FROM plan_workers WHERE plan_id = ?", (plan_id,))
         del self._taken_over[plan_id]
         logger.warning("%s: plan %s was put right: its worker had died", self.source, plan_id)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-import time
 from typing import Final
 
 from minutebook.actors.base import ASK_TIMEOUT_S, Ask
@@ -20,6 +19,7 @@ from minutebook.actors.work.process import WorkProcess
 from minutebook.actors.work.progress import Step, WorkResult
 from minutebook.actors.work.spec import WorkSpec
 from minutebook.actors.work.survivors import start_time
+from minutebook.actors.work.temporary import make_temporary, remove_temporary
 from minutebook.actors.work_limits import SizeLimits
 from minutebook.actors.work_notes import WorkNotes
 from minutebook.domain.commands import (
@@ -142,6 +142,7 @@ class PlanWork:
         result = self._follow()
         if self._stopped_because is not None:
             raise WorkFailed(self._stopped_message(self._stopped_because))
+        self._remove_temporary()
         if not result.ok:
             said = shortened(result.error or result.output_tail[-500:].strip() or "it said nothing")
             msg = (
@@ -207,6 +208,10 @@ class PlanWork:
             )
             self._sandboxes.append(self._ask_sandboxes(create).get(timeout=ASK_TIMEOUT_S))
 
+    def _remove_temporary(self) -> None:
+        if self._sandboxes:
+            remove_temporary(self._sandboxes[0].path)
+
     def _commit(self, sandbox: Sandbox) -> ProjectChangeset:
         author = Author.parse(Binding.current().user_identity)
         assert sandbox.commit is not None, sandbox
@@ -246,6 +251,7 @@ class PlanWork:
                 },
                 attempt=Attempt(self._plan.attempts, guidance),
                 mark=mark,
+                env={"TMPDIR": str(make_temporary(self._sandboxes[0].path))},
                 plan_id=self._plan.plan_id,
                 identity=binding.user_identity,
                 binding={name: value for name, value in binding._asdict().items() if value},
@@ -287,8 +293,9 @@ class PlanWork:
             end = ConstrainPlan(plan_id=plan_id, reason=said)
         ended: Plan = self._ask_plans(end).get(timeout=ASK_TIMEOUT_S)
         if ended.phase is Phase.CANCELLED:
-            # After a cancel, the plan's end and the sandbox are the orchestrator's.
+            # After a cancel, the plan's end and all that it held are the orchestrator's.
             return
+        self._remove_temporary()
         # A failure is recorded by the sandboxes' actor; the caller is told of the work's.
         with contextlib.suppress(MinutebookError):
             self._ask_sandboxes(ReleaseSandbox(plan_id=self._plan.plan_id)).get(

@@ -19,6 +19,7 @@ from minutebook.domain.commands import (
     CreatePlan,
     DeletePlan,
     DenyPlan,
+    GetCancellation,
     GetPlan,
     ListCorrections,
     ListDecisions,
@@ -28,6 +29,7 @@ from minutebook.domain.commands import (
     StrategizePlan,
 )
 from minutebook.domain.errors import InvalidCommand
+from minutebook.domain.events import CancelPolicy
 from minutebook.domain.plan import CorrectionMode, Phase
 from minutebook.domain.state import Cancellation, Correction, Decision, Plan
 
@@ -53,8 +55,11 @@ class Plans(Service):
         revive: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(inbox, refuse, revive)
-        self.cancellation = Service(cancellation, refuse, revive)
-        """The caller's side of the CancellationOrchestrator."""
+        self._cancelling = Service(cancellation, refuse, revive)
+
+    def connect_cancellation(self, inbox: Inbox) -> None:
+        """Ask another CancellationOrchestrator from here on."""
+        self._cancelling.connect(inbox)
 
     def create(
         self,
@@ -236,13 +241,41 @@ class Plans(Service):
         """
         return self.ask(DenyPlan(plan_id=plan_id, reason=reason))
 
-    def cancel(self, plan_id: str, *, reason: str) -> Future[Cancellation]:
-        """Stop a plan: end its work, release its sandbox, and record one ``plan.cancelled``.
+    def cancel(
+        self,
+        plan_id: str,
+        *,
+        reason: str,
+        deadline: float | None = None,
+        policy: CancelPolicy = "wait",
+    ) -> Future[Cancellation]:
+        """Stop a plan, give back what it holds, and record one ``plan.cancelled``.
 
-        `UnknownPlan` when there is none, `IllegalTransition` when it has ended or is being
-        applied.
+        Its children are cancelled with it. A second cancel, at the same time or later, gets the
+        result of the first. `UnknownPlan` when there is none; `IllegalTransition` when it has
+        ended, saying how, or is being applied by another process.
+
+        Args:
+            plan_id: which plan.
+            reason: why, in words.
+            deadline: seconds that holders are waited for, all together; what has not been
+                given back then is ``pending``. The setting ``cancel_deadline`` when not given.
+            policy: what becomes of an apply that is under way. ``"wait"`` lets it finish, for
+                as long as the deadline says; when it succeeds, the plan is applied, and stays
+                so. ``"rollback"`` stops it at once, and puts the project back where files
+                have moved. The entry's ``apply_outcome`` says which happened.
         """
-        return self.cancellation.ask(CancelPlan(plan_id=plan_id, reason=reason))
+        return self._cancelling.ask(
+            CancelPlan(plan_id=plan_id, reason=reason, deadline_s=deadline, policy=policy)
+        )
+
+    def cancellation(self, plan_id: str) -> Future[Cancellation]:
+        """Look up how a plan's cancellation stands; final when its ``state`` is ``done``.
+
+        `UnknownCancellation` when nobody has asked for one, `UnknownPlan` when there is no
+        such plan.
+        """
+        return self._cancelling.ask(GetCancellation(plan_id=plan_id))
 
     def delete(self, plan_id: str) -> Future[Plan]:
         """Delete what is known of a plan that has ended; the trail keeps its events."""

@@ -31,7 +31,7 @@ from minutebook.actors.sandbox_orphans import SandboxOrphans
 from minutebook.domain.commands import CreateSandbox, ListSandboxes
 from minutebook.domain.entry import to_microseconds
 from minutebook.domain.envelope import new_id
-from minutebook.domain.errors import DirectoryProjectError, ProjectError
+from minutebook.domain.errors import DirectoryProjectError, IllegalTransition, ProjectError
 from minutebook.domain.events import SandboxCreated
 from minutebook.domain.state import Sandbox
 
@@ -76,7 +76,11 @@ class SandboxCleanupActor(SandboxCheckpoints, SandboxOrphans):
         # Git holds the lock too: when this process is killed, who looks after the intent waits
         # until git has ended.
         with FileLock(Path(f"{sandbox.path}.lock")) as lock:
-            intent = self._intend_create(sandbox, lock.path)
+            try:
+                intent = self._intend_create(sandbox, lock.path)
+            except BaseException:
+                lock.remove()
+                raise
             try:
                 base = self._make(sandbox, lock.descriptor)
             except BaseException:
@@ -146,6 +150,14 @@ class SandboxCleanupActor(SandboxCheckpoints, SandboxOrphans):
             commit=sandbox.commit,
         )
         with self._recorded() as recording:
+            # In the same transaction: whoever cancels it lists all that there will be.
+            if self._database.row(
+                "SELECT 1 FROM cancellations WHERE plan_id = ?", (sandbox.plan_id,)
+            ):
+                msg = (
+                    f"plan {sandbox.plan_id} was cancelled, and gets no sandbox; create a new one."
+                )
+                raise IllegalTransition(msg)
             self._database.execute(
                 "INSERT INTO sandboxes (sandbox_id, plan_id, project_path, kind, path, branch,"
                 ' "commit", created_at, project_name, kept) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',

@@ -22,6 +22,7 @@ from minutebook.actors.cancellation import CancellationOrchestrator
 from minutebook.actors.config import Config
 from minutebook.actors.config_actor import ConfigActor
 from minutebook.actors.config_options import ConfigOptions
+from minutebook.actors.holding import Holders
 from minutebook.actors.inbox import Inbox
 from minutebook.actors.lockout import LockoutRules
 from minutebook.actors.outbox import Outbox
@@ -66,6 +67,8 @@ class Services:
         redactor: masks secrets.
         lockout: when a user is locked.
         limits: of sessions.
+        holders: who else holds something of plans.
+        cancel_deadline_s: how long they are waited for.
         refuse: raises when the host may not have anything done that is to be recorded.
         revive: called by whoever asks when they are stopped, or left; see `restart`.
     """
@@ -82,6 +85,8 @@ class Services:
         redactor: Redactor,
         lockout: LockoutRules,
         limits: SessionLimits,
+        holders: Holders,
+        cancel_deadline_s: float,
         refuse: Callable[[], None],
         revive: Callable[[], None],
     ) -> None:
@@ -92,6 +97,8 @@ class Services:
         self._redactor = redactor
         self._lockout = lockout
         self._limits = limits
+        self._holders = holders
+        self._cancel_deadline_s = cancel_deadline_s
         self.left = False
         """Whether this is a forked child, where they were not started anew."""
         inboxes = self._start_all(trail)
@@ -116,7 +123,7 @@ class Services:
         self.auth.connect(inboxes.auth)
         self.config.connect(inboxes.config)
         self.plans.connect(inboxes.plans)
-        self.plans.cancellation.connect(inboxes.cancellation)
+        self.plans.connect_cancellation(inboxes.cancellation)
         self.sandboxes.connect(inboxes.sandboxes)
         self.apply.connect(inboxes.apply)
         self.left = False
@@ -126,7 +133,7 @@ class Services:
         self._running: list[tuple[ActorRef[Any], Inbox]] = []
         self._outboxes: dict[Inbox, Outbox] = {}
         self._catching_up: dict[Inbox, Reply[None]] = {}
-        tell, directory = trail.teller.tell, self._sandbox_directory
+        directory = self._sandbox_directory
         try:
             sessions = self._start_stateful(SessionActor, self._limits)
             auth = self._start_stateful(AuthActor, self._lockout)
@@ -139,8 +146,11 @@ class Services:
             apply = self._start_stateful(
                 PlanApplyActor, ask_plans, ask_sandboxes, directory, self._redactor
             )
-            cancellation = self._start(
-                CancellationOrchestrator, tell, ask_plans, Service(apply).ask, ask_sandboxes
+            cancellation = self._start_stateful(
+                CancellationOrchestrator,
+                *(ask_plans, Service(apply).ask, ask_sandboxes, Service(sessions).ask),
+                self._holders,
+                self._cancel_deadline_s,
             )
         except BaseException:
             self.stop(lambda: None)

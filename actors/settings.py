@@ -80,6 +80,8 @@ class Settings(BaseModel):
     ``SHOP_``, ``SHOP_MODEL__NAME`` sets ``model.name``. None do when not given."""
     sandbox_directory: Path | None = None
     """Where sandboxes are made; ``<ledger>.sandboxes`` when not given."""
+    cancel_deadline: float = Field(default=10.0, gt=0, le=3600)
+    """Seconds that a cancellation waits for the holders of what the plan holds."""
     lockout_attempts: int = Field(default=5, ge=1, le=1000)
     """Wrong passwords in a row before a user is locked; after a lock, one brings the next."""
     lockout_base: float = Field(default=30.0, gt=0, le=86_400)
@@ -117,6 +119,7 @@ class SettingsGiven(TypedDict, total=False):
     config_path: str | os.PathLike[str] | None
     config_env_prefix: str | None
     sandbox_directory: str | os.PathLike[str] | None
+    cancel_deadline: float
     lockout_attempts: int
     lockout_base: float
     lockout_cap: float

@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from minutebook.actors.auth_service import Auth
     from minutebook.actors.checkpointer import Checkpointer
     from minutebook.actors.config import Config
+    from minutebook.actors.holding import Holder, Holders
     from minutebook.actors.ledger.journal import Journal
     from minutebook.actors.plan_apply import Apply
     from minutebook.actors.plans import Plans
@@ -144,6 +145,7 @@ class AuditSystem:
         *,
         settings_file: str | os.PathLike[str] | None = None,
         config_model: type[BaseModel] | None = None,
+        holders: Iterable[Holder] = (),
         **settings: Unpack[SettingsGiven],
     ) -> AuditSystem:
         """Open a ledger, and return the running system that writes to it.
@@ -161,20 +163,25 @@ class AuditSystem:
                 given.
             config_model: a class of pydantic-settings (or pydantic): what `system.config` is
                 checked against.
+            holders: what else of the host's holds something of plans, and gives it back when
+                they are cancelled: see `minutebook.actors.holding.Holder`.
             settings: see `minutebook.actors.settings.Settings`; each can also come from the
                 variable ``MINUTEBOOK_<NAME>``, which goes before the file.
 
         Raises:
             SettingsError: a setting is wrong.
+            InvalidHolder: a holder is none, or two have one name.
             LedgerError: of the kind that fits; an existing file was left untouched.
         """
         # Imported when a system is opened: a host's start-up need not wait for them.
         from minutebook.actors.config_options import check_model
+        from minutebook.actors.holding import Holders
         from minutebook.actors.ledger.recovery import recover
         from minutebook.actors.recoverer import describe
         from minutebook.actors.settings import load_settings
 
         check_model(config_model)
+        registered = Holders(holders)
         chosen = load_settings(settings, settings_file)
         complete_types()
         opened: list[SqliteLedger] = []
@@ -205,7 +212,7 @@ class AuditSystem:
         for result in recovered:
             system.audit.tell(describe(result, source), "journaled")
         try:
-            system._start_services(redactor, config_model)
+            system._start_services(redactor, config_model, registered)
             system._start_looking(journal)
         except BaseException:
             system.close()
@@ -291,7 +298,9 @@ class AuditSystem:
     def _new_trail(self) -> Trail:
         return new_trail(self.path, self.producer, self._encoder, self.audit)
 
-    def _start_services(self, redactor: Redactor, config_model: type[BaseModel] | None) -> None:
+    def _start_services(
+        self, redactor: Redactor, config_model: type[BaseModel] | None, holders: Holders
+    ) -> None:
         from minutebook.actors.config_options import ConfigOptions
         from minutebook.actors.lockout import LockoutRules
         from minutebook.actors.services import Services
@@ -312,6 +321,8 @@ class AuditSystem:
             redactor=redactor,
             lockout=LockoutRules(chosen.lockout_attempts, chosen.lockout_base, chosen.lockout_cap),
             limits=SessionLimits(chosen.session_lifetime, chosen.session_idle),
+            holders=holders,
+            cancel_deadline_s=chosen.cancel_deadline,
             refuse=self._refuse_unrecorded,
             revive=self._revive_services,
         )
@@ -321,6 +332,7 @@ class AuditSystem:
         self.plans = services.plans
         self.apply = services.apply
         self.sandboxes = services.sandboxes
+        self._holders = holders
         # First of all: nobody shall see a state that the trail does not tell.
         services.catch_up()
         services.wait_caught_up()
@@ -336,6 +348,17 @@ class AuditSystem:
                 f" (fail_closed): {self.health().reason} Try again when health() says ok."
             )
             raise AuditUnavailable(msg)
+
+    def register_holder(self, holder: Holder) -> None:
+        """Have cancellations ask this one, too, from the next one on.
+
+        Give it to `open` instead where you can: what was held when a process died is released
+        by the next that opens, by the holders that it has then.
+
+        Raises:
+            InvalidHolder: it is none, or its name is taken.
+        """
+        self._holders.register(holder)
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until all that was told before is committed.

@@ -35,6 +35,7 @@ from minutebook.domain.errors import (
 )
 from minutebook.domain.event import AuditEvent
 from minutebook.domain.plan import Phase, ProcessingState
+from minutebook.domain.resources import Freed, HeldResource
 from minutebook.domain.upcasting import upcaster
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "Entry",
     "EventDefinitionError",
     "FlushTimeout",
+    "Freed",
+    "HeldResource",
     "IllegalTransition",
     "InvalidCommand",
     "InvalidEvent",

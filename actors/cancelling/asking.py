@@ -41,7 +41,11 @@ class Asking:
     """
 
     def __init__(
-        self, holder: Holder | OwnHolder, context: Context, project_names: tuple[str, ...], source: str
+        self,
+        holder: Holder | OwnHolder,
+        context: Context,
+        project_names: tuple[str, ...],
+        source: str,
     ) -> None:
         self.name = holder.name
         self._holder = holder
@@ -116,9 +120,7 @@ class Asking:
                 f" {resource.id!r:.200}; give both, of at most {_IDENTIFIER_MAX} characters."
             )
             raise InvalidHolder(msg)
-        return resource.model_copy(
-            update={"plan_id": self._context.plan_id, "owner": self.name}
-        )
+        return resource.model_copy(update={"plan_id": self._context.plan_id, "owner": self.name})
 
     def _hold(self, said: list[HeldResource]) -> list[HeldResource]:
         with self._context.record.locked():
@@ -130,7 +132,9 @@ class Asking:
         started = time.monotonic()
         try:
             freed = self._holder.release(resource)
-            freed = Freed() if freed is None else Freed(int(freed[0]), int(freed[1]), float(freed[2]))
+            freed = (
+                Freed() if freed is None else Freed(int(freed[0]), int(freed[1]), float(freed[2]))
+            )
         except BaseException as error:
             self._note_failure(resource, error, time.monotonic() - started)
             return

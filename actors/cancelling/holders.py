@@ -185,9 +185,9 @@ class ChildPlanHolder(OwnHolder):
 
     def held(self, plan_id: str) -> Sequence[HeldResource]:
         """Return those that have not ended."""
-        children: tuple[Plan, ...] = self._context.ask.plans(
-            ListPlans(parent_plan_id=plan_id)
-        ).get(timeout=ASK_TIMEOUT_S)
+        children: tuple[Plan, ...] = self._context.ask.plans(ListPlans(parent_plan_id=plan_id)).get(
+            timeout=ASK_TIMEOUT_S
+        )
         return [
             self._holds(CHILD_PLAN, child.plan_id, child.created_at)
             for child in children

@@ -49,6 +49,8 @@ class Row(NamedTuple):
     found: dict[str, Any]
     """What was found out before it was released."""
     requested_at: datetime
+    completed_at: datetime | None
+    """When nobody was waited for any longer."""
     answer: str | None
     """JSON of the `Cancellation`, when it is done."""
 
@@ -258,16 +260,6 @@ class CancellationRecord:
             )
             for row in rows
         ]
-
-    def completed_at(self, plan_id: str) -> int:
-        """Return when nobody was waited for any longer, in microseconds since the epoch."""
-        with self._lock:
-            row = self._database.row(
-                "SELECT completed_at AS completed FROM cancellations WHERE plan_id = ?", (plan_id,)
-            )
-        assert row is not None, plan_id
-        completed: int = row["completed"]
-        return completed
 
     # -- the end --------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from minutebook.actors.holding import Holder
 from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.reply import Reply
 from minutebook.domain.commands import BeginCancel, EndApply, GetPlan
-from minutebook.domain.entry import from_microseconds, to_microseconds
+from minutebook.domain.entry import to_microseconds
 from minutebook.domain.errors import IllegalTransition, UnknownPlan
 from minutebook.domain.plan import Phase, ProcessingState
 from minutebook.domain.state import Cancellation, Fence, Plan
@@ -198,8 +198,8 @@ class CancellationRun:
     def _end(self) -> Cancellation:
         row = self._record.find(self.plan_id)
         assert row is not None, self.plan_id
-        completed_at = from_microseconds(self._record.completed_at(self.plan_id))
-        result = self._standing(row, completed_at)
+        assert row.completed_at is not None, row
+        result = self._standing(row, row.completed_at)
         entry = entry_of(result, self._plan(), row.found)
         with self._record.recorded() as recording:
             self._record.end(self.plan_id, answer_text(result))

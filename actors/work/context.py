@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -87,6 +88,11 @@ class WorkContext:
         self._report = report
         self._commit = commit
         self._is_cancelled = is_cancelled
+
+    @property
+    def temporary(self) -> Path:
+        """A directory of the work's own, where `tempfile` makes its files; gone with the work."""
+        return Path(tempfile.gettempdir())
 
     @property
     def session_id(self) -> str | None:

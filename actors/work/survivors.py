@@ -108,9 +108,7 @@ def _is_ours(process: _Process, mark: str, leader: int | None, started: int | No
     if process.state == "Z" or process.pid == os.getpid():
         return False
     in_session = (
-        process.session == leader
-        and started is not None
-        and start_time(process.session) == started
+        process.session == leader and started is not None and start_time(process.session) == started
     )
     return in_session or _has_mark(process.pid, mark)
 

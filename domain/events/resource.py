@@ -8,7 +8,7 @@ from minutebook.domain.event import AuditEvent
 
 
 class ResourceReleased(AuditEvent, type="resource.released"):
-    """CancellationOrchestrator, for the resource's holder: something that a plan held is free.
+    """CancellationOrchestrator: something that a plan held is free.
 
     Its ``causation_id`` is the id of the ``plan.cancelled`` entry; it comes after that where the
     holder was waited for in vain.
@@ -33,7 +33,7 @@ class ResourceReleased(AuditEvent, type="resource.released"):
 class ResourceReleaseFailed(
     AuditEvent, type="resource.release_failed", outcome="failure", severity="error"
 ):
-    """CancellationOrchestrator, for the holder: something that a plan held could not be freed."""
+    """CancellationOrchestrator: something that a plan held could not be freed."""
 
     kind: str
     """As in `ResourceReleased`."""

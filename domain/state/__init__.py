@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minutebook.domain.state.apply import Applied, Execution, ProjectChangeset, HeldWork
+from minutebook.domain.state.apply import Applied, Execution, HeldWork, ProjectChangeset
 from minutebook.domain.state.auth import ApiToken, Delegation, Principal, TokenInfo, User
 from minutebook.domain.state.base import State
 from minutebook.domain.state.cancellation import Cancellation, CancelState, Fence

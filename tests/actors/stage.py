@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +13,13 @@ from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.audit import AuditActor
 from minutebook.actors.auth import AuthActor
 from minutebook.actors.auth_service import Auth
-from minutebook.actors.base import Service, StatefulActor
+from minutebook.actors.base import Ask, Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
 from minutebook.actors.config import Config
 from minutebook.actors.config_actor import ConfigActor
 from minutebook.actors.config_options import ConfigOptions
 from minutebook.actors.health import Vitals
+from minutebook.actors.holding import Holder, Holders
 from minutebook.actors.inbox import AuditInbox, Inbox
 from minutebook.actors.ledger.memory import MemoryLedger
 from minutebook.actors.outbox import Outbox
@@ -129,16 +131,20 @@ class Stage:
 
     def workshop(self) -> Workshop:
         """All that plans need."""
-        tell = self.teller.tell
         sandboxes = self.sandboxes()
         lifecycle = self.plans(sandboxes)
         ask_plans, ask_sandboxes = Service(lifecycle).ask, sandboxes.ask
         parts = (ask_plans, ask_sandboxes, self.sandbox_directory, self.redactor)
         apply = Apply(self.serve(PlanApplyActor, SERVICE, self.outbox(PlanApplyActor), *parts))
-        cancellation = self.serve(
-            CancellationOrchestrator, SERVICE, tell, ask_plans, apply.ask, ask_sandboxes
-        )
+        neighbours = (ask_plans, apply.ask, ask_sandboxes, self.sessions().ask)
+        cancellation = self.cancellation(*neighbours)
         return Workshop(Plans(lifecycle, cancellation), apply, sandboxes)
+
+    def cancellation(self, *neighbours: Ask, holders: Sequence[Holder] = ()) -> Inbox:
+        """A CancellationOrchestrator, which asks these."""
+        self.holders = Holders(holders)
+        outbox = self.outbox(CancellationOrchestrator)
+        return self.serve(CancellationOrchestrator, SERVICE, outbox, *neighbours, self.holders)
 
     def stop_services(self) -> None:
         """Stop the actors in the system's order: who asks others before those whom it asks."""
