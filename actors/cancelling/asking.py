@@ -104,7 +104,7 @@ class Asking:
         try:
             said = list(self._holder.held(plan_id))
             return [self._checked(resource) for resource in said]
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is the host's, and told
             unknown = self._unknown()
             self._hold([unknown])
             self._note_failure(unknown, error, 0.0)
