@@ -24,6 +24,7 @@ from minutebook.actors.base import (
     answer,
     handles,
 )
+from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_merge import PlanMerge
 from minutebook.actors.plan_projects import ensure_ready
@@ -91,7 +92,10 @@ class PlanApplyActor(StatefulActor):
     def on_stop(self) -> None:
         """Stop what runs; its plans end as errored."""
         # At once: each may take its seconds to end.
-        running = [*self._works.all(), *self._merges.all()]
+        running: list[tuple[PlanWork | PlanMerge, Flag]] = [
+            *self._works.all(),
+            *self._merges.all(),
+        ]
         stopping = [threading.Thread(target=run.stop, args=(CLOSED,)) for run, _ in running]
         for thread in stopping:
             thread.start()

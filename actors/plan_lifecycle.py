@@ -1,8 +1,9 @@
 """PlanLifecycleActor: the phases of plans, kept in the app database, and told.
 
-Its parts, each with the commands that it handles: `plan_workers` (what workers say),
-`plan_fencing` (what a cancellation asks), `plan_recovery` (workers that died), `plan_records` (decisions and tools), `plan_corrections`,
-`plan_approvals`; all on `plan_keeping`, the rows and the one way from phase to phase.
+Its parts, each with the commands that it handles: `plan_fencing` (what a cancellation asks),
+`plan_workers` (what workers say), `plan_recovery` (workers that died), `plan_records` (decisions
+and tools), `plan_corrections`, `plan_approvals`; all on `plan_keeping`, the rows and the one way
+from phase to phase.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from minutebook.actors.cancelling.context import Context
 from minutebook.actors.cancelling.own_holder import OwnHolder
@@ -131,11 +131,8 @@ class Asking:
     def _release(self, resource: HeldResource) -> None:
         started = time.monotonic()
         try:
-            freed = self._holder.release(resource)
-            freed = (
-                Freed() if freed is None else Freed(int(freed[0]), int(freed[1]), float(freed[2]))
-            )
-        except BaseException as error:
+            freed = _checked_freed(self.name, self._holder.release(resource))
+        except BaseException as error:  # noqa: BLE001 - it is the host's, and told
             self._note_failure(resource, error, time.monotonic() - started)
             return
         self._note(
@@ -201,3 +198,15 @@ class Asking:
     def _unknown(self) -> HeldResource:
         plan_id = self._context.plan_id
         return HeldResource(kind=self.name, id=plan_id, plan_id=plan_id, owner=self.name)
+
+
+def _checked_freed(name: str, freed: Any) -> Freed:
+    # A host's holder may return nothing, or numbers of other types.
+    if freed is None:
+        return Freed()
+    try:
+        bytes_freed, files_freed, seconds = freed
+        return Freed(int(bytes_freed), int(files_freed), float(seconds))
+    except (TypeError, ValueError) as error:
+        msg = f"holder {name}: release() returned {freed!r:.200}; return a Freed."
+        raise InvalidHolder(msg) from error

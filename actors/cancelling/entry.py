@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from minutebook.actors.cancelling.record import FAILED, RELEASED, Resource, Row
 from minutebook.domain.envelope import Outcome
@@ -19,7 +19,29 @@ from minutebook.domain.events import (
 )
 from minutebook.domain.fitting import fit
 from minutebook.domain.plan import Phase, ProcessingState
+from minutebook.domain.resources import (
+    CHILD_PLAN,
+    DIRECTORY,
+    FILE_LOCK,
+    GIT_BRANCH,
+    GIT_WORKTREE,
+    PROCESS,
+    SESSION,
+    TEMP_FILE,
+)
 from minutebook.domain.state import Cancellation, Plan
+
+_ORDER: Final = (
+    CHILD_PLAN,
+    PROCESS,
+    GIT_WORKTREE,
+    GIT_BRANCH,
+    DIRECTORY,
+    TEMP_FILE,
+    FILE_LOCK,
+    SESSION,
+)
+"""In which kinds are listed; those of hosts come last."""
 
 
 def cancellation_of(
@@ -36,6 +58,7 @@ def cancellation_of(
         children: the plans below it.
         completed_at: when it was, if it is about to be done.
     """
+    resources = sorted(resources, key=_place)
     return Cancellation.model_validate(
         {
             "plan_id": row.plan_id,
@@ -152,3 +175,9 @@ def _outcome(cancellation: Cancellation) -> Outcome:
 
 def _size(part: ReleasedResource | UnreleasedResource | PendingResource) -> int:
     return 6 * sum(len(value) for value in part.__dict__.values() if isinstance(value, str)) + 120
+
+
+def _place(resource: Resource) -> int:
+    # Holders answer in any order; sorting keeps that of equals.
+    kind = resource.held.kind
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)

@@ -81,8 +81,8 @@ class SandboxHolder(OwnHolder):
             self._by_resource[GIT_BRANCH, sandbox.branch] = sandbox
         self._errors: dict[str, MinutebookError] = {}
         return [
-            self._holds(kind, id, sandbox.created_at)
-            for (kind, id), sandbox in self._by_resource.items()
+            self._holds(kind, name, sandbox.created_at)
+            for (kind, name), sandbox in self._by_resource.items()
         ]
 
     def prepare(self, held: Sequence[HeldResource]) -> None:
