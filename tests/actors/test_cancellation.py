@@ -11,16 +11,21 @@ from typing import Any
 import pytest
 
 from minutebook.actors.base import Service
-from minutebook.actors.cancellation import CancellationOrchestrator
 from minutebook.actors.plans import Plans
 from minutebook.domain.commands import BeginPhase
 from minutebook.domain.context import bind
-from minutebook.domain.errors import AuditClosed, IllegalTransition, UnknownPlan, WorkFailed
+from minutebook.domain.errors import (
+    AuditClosed,
+    IllegalTransition,
+    UnknownCancellation,
+    UnknownPlan,
+    WorkFailed,
+)
 from minutebook.domain.plan import Phase, ProcessingState
 from tests.actors import works
 from tests.actors.planning import known, nothing_is_left, ready
 from tests.actors.project import FILES, Project, eventually, is_running
-from tests.actors.stage import SERVICE, WAIT_S, Stage, Workshop
+from tests.actors.stage import WAIT_S, Stage, Workshop
 
 
 def cancel(workshop: Workshop, plan_id: str) -> Any:
@@ -75,27 +80,28 @@ def test_work_is_ended_with_all_its_processes_and_its_sandbox_released(
         running.get(timeout=WAIT_S)
     nothing_is_left(stage, project)
     assert project.state() == before
-    assert stage.types()[3:] == [
-        "sandbox.created",
-        "plan.phase_changed",
-        "sandbox.released",
-        "plan.cancelled",
-    ]
+    told = stage.types()[3:]
+    assert told[:2] == ["sandbox.created", "plan.phase_changed"]
+    assert set(told[2:-1]) == {"resource.released", "sandbox.released"}
+    assert told[-1] == "plan.cancelled"
     payload = stage.only("plan.cancelled").payload
     assert (payload["phase"], payload["processing_state"]) == ("execute", "processing")
     assert payload["last_completed_step"] == "prepare"
     assert payload["progress"] == {"steps_done": 1, "steps_total": 3, "files_touched": 1}
     assert payload["sandbox_refs"] == [str(sandbox)]
     kinds = [(held["kind"], held["id"]) for held in payload["released"]]
-    assert kinds[1:] == [
+    assert kinds[-3:] == [
         ("git_worktree", str(sandbox)),
         ("git_branch", f"minutebook/{plan_id}"),
+        ("temp_file", f"{sandbox}.tmp"),
     ]
-    assert kinds[0][0] == "process"
+    # One more looks after the others.
+    assert {("process", str(pid)) for pid in pids} < set(kinds[:-3])
+    assert {kind for kind, _ in kinds[:-3]} == {"process"}
     freed = stage.only("sandbox.released").payload
-    assert payload["released"][1]["bytes"] == freed["bytes_freed"]
-    assert payload["released"][1]["files"] == freed["files_freed"] > len(FILES)
-    assert payload["failed"] == []
+    assert payload["released"][-3]["bytes"] == freed["bytes_freed"]
+    assert payload["released"][-3]["files"] == freed["files_freed"] > len(FILES)
+    assert payload["failed"] == payload["pending"] == []
     assert [held.model_dump() for held in cancelled.released] == payload["released"]
     assert stage.entries("plan.errored") == []
 
@@ -171,18 +177,16 @@ def test_one_cancel_of_many_callers_is_recorded_once(
     running = workshop.apply.execute(plan_id, works.wait_for_go)
     eventually((stage.sandbox_directory / plan_id / "late.txt").exists)
     asked = [workshop.plans.cancel(plan_id, reason=f"caller {n}") for n in range(5)]
-    answers = []
-    for future in asked:
-        try:
-            answers.append(future.get(timeout=WAIT_S).reason)
-        except IllegalTransition as error:
-            answers.append(str(error))
+    answers = [future.get(timeout=WAIT_S) for future in asked]
     with pytest.raises(WorkFailed):
         running.get(timeout=WAIT_S)
 
-    assert answers[0] == "caller 0"
-    assert all("it has ended; create a new plan." in answer for answer in answers[1:])
-    assert stage.only("plan.cancelled").outcome_reason == "caller 0"
+    assert answers[0].reason == "caller 0"
+    assert all(answer == answers[0] for answer in answers)
+    later = workshop.plans.cancel(plan_id, reason="too late").get(timeout=WAIT_S)
+    assert later == workshop.plans.cancellation(plan_id).get(timeout=WAIT_S) == answers[0]
+    entry = stage.only("plan.cancelled")
+    assert (entry.id, entry.outcome_reason) == (answers[0].entry_id, "caller 0")
     nothing_is_left(stage, project)
 
 
@@ -215,36 +219,26 @@ def test_a_cancel_at_any_moment_leaves_nothing_and_one_record(
     assert WorkFailed in outcomes
 
 
-def test_an_ended_plan_cannot_be_cancelled(
+def test_a_plan_that_has_ended_or_is_not_there_cannot_be_cancelled(
     stage: Stage, workshop: Workshop, project: Project
 ) -> None:
-    applied, errored, cancelled = (ready(workshop, project) for _ in range(3))
+    applied, errored = ready(workshop, project), ready(workshop, project)
     workshop.apply.execute(applied, works.write).get(timeout=WAIT_S)
     workshop.apply.apply(applied).get(timeout=WAIT_S)
     with pytest.raises(WorkFailed):
         workshop.apply.execute(errored, ["false"]).get(timeout=WAIT_S)
-    cancel(workshop, cancelled)
     told = stage.types()
-    for plan_id, phase in ((applied, "applied"), (errored, "errored"), (cancelled, "cancelled")):
-        with pytest.raises(IllegalTransition, match=rf"phase {phase} .*create a new plan\.$"):
-            cancel(workshop, plan_id)
-    with pytest.raises(UnknownPlan):
-        cancel(workshop, "nope")
+    with pytest.raises(IllegalTransition, match=r"is in phase applied; .*: create a new plan\.$"):
+        cancel(workshop, applied)
+    match = r"has ended, in phase execute, and is in phase errored \(.*exit code 1.*: create a new"
+    with pytest.raises(IllegalTransition, match=match):
+        cancel(workshop, errored)
+    for ask in (cancel, lambda *_: workshop.plans.cancellation("nope").get(timeout=WAIT_S)):
+        with pytest.raises(UnknownPlan):
+            ask(workshop, "nope")
+    with pytest.raises(UnknownCancellation):
+        workshop.plans.cancellation(applied).get(timeout=WAIT_S)
     assert stage.types() == told
-
-
-def test_an_apply_is_not_interrupted(stage: Stage, workshop: Workshop, project: Project) -> None:
-    plan_id = ready(workshop, project)
-    workshop.apply.execute(plan_id, works.write).get(timeout=WAIT_S)
-    mark, go = stage.directory / "validating", stage.directory / "go"
-    script = f"touch '{mark}'; while [ ! -e '{go}' ]; do sleep 0.02; done"
-    applying = workshop.apply.apply(plan_id, validations=[["sh", "-c", script]])
-    eventually(mark.exists)
-    with pytest.raises(IllegalTransition, match="is being applied, which is not interrupted; wait"):
-        cancel(workshop, plan_id)
-    go.touch()
-    assert applying.get(timeout=WAIT_S).files_changed == 2
-    assert stage.entries("plan.cancelled") == []
 
 
 def test_what_cannot_be_released_is_told_and_can_be_later(
@@ -259,14 +253,16 @@ def test_what_cannot_be_released_is_told_and_can_be_later(
     with pytest.raises(WorkFailed):
         running.get(timeout=WAIT_S)
 
-    assert [held.kind for held in cancelled.released] == ["process"]
-    (failed,) = cancelled.failed
-    assert (failed.kind, failed.id) == ("git_worktree", str(stage.sandbox_directory / plan_id))
+    assert {held.kind for held in cancelled.released} == {"process", "temp_file"}
+    assert [(failed.kind, failed.id) for failed in cancelled.failed] == [
+        ("git_worktree", str(stage.sandbox_directory / plan_id)),
+        ("git_branch", f"minutebook/{plan_id}"),
+    ]
     entry = stage.only("plan.cancelled")
     assert entry.outcome == "failure"
-    assert entry.payload["failed"] == [failed.model_dump()]
+    assert entry.payload["failed"] == [failed.model_dump() for failed in cancelled.failed]
     assert entry.payload["progress"]["files_touched"] is None
-    assert stage.types()[-2:] == ["sandbox.release_failed", "plan.cancelled"]
+    assert stage.types()[-1] == "plan.cancelled"
     assert stage.only("sandbox.release_failed").user_identity == "carol"
     assert workshop.plans.get(plan_id).get(timeout=WAIT_S).phase is Phase.CANCELLED
 
@@ -299,19 +295,14 @@ def test_a_holder_that_does_not_answer_is_reported_and_the_plan_ends(
     def closed(_: object) -> Any:
         raise AuditClosed("that actor is closed; open another.")
 
-    inbox = stage.serve(
-        CancellationOrchestrator,
-        SERVICE,
-        stage.teller.tell,
-        Service(lifecycle).ask,
-        closed,
-        sandboxes.ask,
-    )
+    neighbours = (Service(lifecycle).ask, closed, sandboxes.ask, stage.sessions().ask)
+    inbox = stage.cancellation(*neighbours)
     plans = Plans(lifecycle, inbox)
     plan = plans.create(action="a", project=project.path).get(timeout=WAIT_S)
     cancelled = plans.cancel(plan.plan_id, reason="r").get(timeout=WAIT_S)
     (failed,) = cancelled.failed
-    assert (failed.kind, failed.error) == ("process", "that actor is closed; open another.")
+    assert (failed.kind, failed.id) == ("apply", plan.plan_id)
+    assert failed.error == "that actor is closed; open another."
     assert stage.only("plan.cancelled").outcome == "failure"
     assert plans.get(plan.plan_id).get(timeout=WAIT_S).phase is Phase.CANCELLED
 
