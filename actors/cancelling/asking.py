@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from minutebook.actors.cancelling.context import Context
 from minutebook.actors.cancelling.own_holder import OwnHolder
-from minutebook.actors.cancelling.record import FAILED, RELEASED, Waiting
+from minutebook.actors.cancelling.record import FAILED, RELEASED, Waiting, unsaid
 from minutebook.actors.holding import Holder
 from minutebook.actors.ledger.flag import Flag
 from minutebook.domain.context import Binding
@@ -105,7 +105,7 @@ class Asking:
             said = list(self._holder.held(plan_id))
             return [self._checked(resource) for resource in said]
         except BaseException as error:  # noqa: BLE001 - it is the host's, and told
-            unknown = self._unknown()
+            unknown = unsaid(self.name, plan_id)
             self._hold([unknown])
             self._note_failure(unknown, error, 0.0)
             return []
@@ -194,10 +194,6 @@ class Asking:
         # The database, most likely: what is held stays so, and is gone on with later.
         except BaseException:
             logger.exception("%s: nothing could be noted", self.name)
-
-    def _unknown(self) -> HeldResource:
-        plan_id = self._context.plan_id
-        return HeldResource(kind=self.name, id=plan_id, plan_id=plan_id, owner=self.name)
 
 
 def _checked_freed(name: str, freed: Any) -> Freed:

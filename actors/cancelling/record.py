@@ -182,7 +182,9 @@ class CancellationRecord:
             return [
                 resource.held
                 for resource in self._resources(plan_id)
-                if resource.held.owner == owner and resource.state in (HELD, PENDING)
+                if resource.held.owner == owner
+                and resource.state in (HELD, PENDING)
+                and resource.held != unsaid(owner, plan_id)
             ]
 
     def answered(
@@ -218,8 +220,7 @@ class CancellationRecord:
             late = waiting()
             for owner, holder in late.items():
                 if not holder.has_said:
-                    unknown = HeldResource(kind=owner, id=plan_id, plan_id=plan_id, owner=owner)
-                    self._insert(unknown)
+                    self._insert(unsaid(owner, plan_id))
             for resource in self._resources(plan_id):
                 if resource.state == HELD:
                     holder = late.get(resource.held.owner, NOT_REGISTERED)
@@ -356,3 +357,8 @@ class CancellationRecord:
             )
             for row in rows
         ]
+
+
+def unsaid(owner: str, plan_id: str) -> HeldResource:
+    """Return what stands for what a holder has not said that it holds."""
+    return HeldResource(kind=owner, id=plan_id, plan_id=plan_id, owner=owner)

@@ -136,7 +136,8 @@ class Stage:
         ask_plans, ask_sandboxes = Service(lifecycle).ask, sandboxes.ask
         parts = (ask_plans, ask_sandboxes, self.sandbox_directory, self.redactor)
         apply = Apply(self.serve(PlanApplyActor, SERVICE, self.outbox(PlanApplyActor), *parts))
-        neighbours = (ask_plans, apply.ask, ask_sandboxes, self.sessions().ask)
+        self.sessions_service = self.sessions()
+        neighbours = (ask_plans, apply.ask, ask_sandboxes, self.sessions_service.ask)
         cancellation = self.cancellation(*neighbours)
         return Workshop(Plans(lifecycle, cancellation), apply, sandboxes)
 
