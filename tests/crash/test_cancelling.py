@@ -1,0 +1,123 @@
+"""SIGKILL at each persisted step of a cancellation: the next open brings it to the same end."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from minutebook.actors import AuditSystem
+from minutebook.actors.appdb import AppDatabase
+from minutebook.actors.work.survivors import find_survivors
+from minutebook.domain.entry import Entry
+from minutebook.domain.state import Cancellation
+from tests.actors.project import Project, eventually
+from tests.contract.trail import WAIT_S, check_trail, entries_of, start_child
+from tests.crash.cancelling import PLACES, FileShelf
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    return Project(tmp_path / "project")
+
+
+def rows(ledger: Path, sql: str) -> list[dict[str, object]]:
+    database = AppDatabase(ledger.with_name("audit.db.app.db"))
+    try:
+        return database.rows(sql)
+    finally:
+        database.close()
+
+
+def kill_at(ledger: Path, project: Project, shelf: Path, place: str, count: int) -> list[str]:
+    """Ids of the two plans."""
+    child = start_child("tests.crash.cancelling", ledger, project.path, shelf, place, count)
+    out, errors = child.communicate(timeout=WAIT_S)
+    assert child.returncode == -signal.SIGKILL, errors
+    ids = out.split()
+    assert len(ids) == 2
+    return ids
+
+
+def check_incomplete(ledger: Path, plan_id: str, *, is_told: bool) -> None:
+    """Between the two: whoever looks sees that it has not ended, unless it has."""
+    (plan,) = rows(ledger, f"SELECT * FROM plans WHERE plan_id = '{plan_id}'")
+    states = rows(ledger, f"SELECT state FROM cancellations WHERE plan_id = '{plan_id}'")
+    done = states == [{"state": "done"}]
+    now = (plan["phase"], plan["processing_state"])
+    assert (now == ("cancelled", "complete")) == done
+    told = [entry for entry in entries_of(ledger) if entry.type == "plan.cancelled"]
+    assert plan_id not in {entry.plan_id for entry in told} or (done and is_told)
+
+
+def check_end(
+    ledger: Path, project: Project, shelf: Path, ids: list[str], ended: Cancellation
+) -> None:
+    parent, child = ids
+    entries = entries_of(ledger)
+    check_trail(entries)
+    told: dict[str | None, list[Entry]] = {}
+    for entry in entries:
+        if entry.type == "plan.cancelled":
+            told.setdefault(entry.plan_id, []).append(entry)
+    assert {plan_id: len(of_plan) for plan_id, of_plan in told.items()} == {parent: 1, child: 1}
+    entry, of_child = told[parent][0], told[child][0]
+    assert entry.id == ended.entry_id
+    assert (entry.user_identity, of_child.user_identity) == ("alice", "alice")
+    assert of_child.causation_id == entry.id
+    payload = entry.payload
+    assert payload["failed"] == payload["pending"] == []
+    assert (payload["phase"], payload["processing_state"]) == ("execute", "processing")
+    assert payload["child_plans"]["cancelled"] == [child]
+    held = rows(ledger, f"SELECT kind, id FROM cancelled_resources WHERE plan_id = '{parent}'")
+    said = {(resource["kind"], resource["id"]) for resource in payload["released"]}
+    assert said == {(row["kind"], row["id"]) for row in held}
+    kinds = {kind for kind, _ in said}
+    assert {"git_worktree", "git_branch", "session", "temp_file"} <= kinds
+    sandboxes = ledger.with_name("audit.db.sandboxes")
+    assert list(sandboxes.iterdir()) == []
+    assert (project.branches(), project.worktrees()) == (["main"], 1)
+    assert list(shelf.iterdir()) == []
+    for sql in (
+        "SELECT * FROM plans WHERE (phase, processing_state) <> ('cancelled', 'complete')",
+        "SELECT * FROM cancellations WHERE state <> 'done'",
+        "SELECT * FROM plan_workers",
+        "SELECT * FROM outbox",
+        "SELECT * FROM intents",
+        "SELECT * FROM sessions WHERE closed_at IS NULL",
+    ):
+        assert rows(ledger, sql) == []
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "places",
+    [
+        pytest.param(PLACES[4:13:7], id="sample"),
+        pytest.param(PLACES, id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_killed_at_each_step(tmp_path: Path, project: Project, places: tuple[str, ...]) -> None:
+    for number, place in enumerate(places):
+        directory = tmp_path / str(number)
+        shelf = directory / "shelf"
+        shelf.mkdir(parents=True)
+        ledger = directory / "audit.db"
+        # The first to come may be either plan.
+        ids = kill_at(ledger, project, shelf, place, 1 + number % 2)
+        check_incomplete(ledger, ids[0], is_told=place == "after telling")
+        marks = rows(ledger, "SELECT mark, pid, pid_started FROM plan_workers")
+        with AuditSystem.open(ledger, holders=[FileShelf(shelf)]) as system:
+            # Joins the one that is gone on with, or has been.
+            ended = system.plans.cancel(ids[0], reason="second").get(timeout=WAIT_S)
+            assert ended == system.plans.cancellation(ids[0]).get(timeout=WAIT_S)
+            assert (ended.complete, ended.reason) == (True, "first")
+            system.flush(timeout=WAIT_S)
+        check_end(ledger, project, shelf, ids, ended)
+        for row in marks:
+            mark = str(row["mark"])
+            eventually(lambda mark=mark: not find_survivors(mark, None, None))  # type: ignore[misc]
