@@ -93,6 +93,16 @@ class ApplyRecord:
                 if intent.detail["plan_id"] not in self._under_way
             ]
 
+    def is_taken_back(self, plan_id: str) -> bool:
+        """Tell whether somebody, in any process, cancels the plan and wants its apply undone."""
+        with self._lock:
+            row = self._outbox.database.row(
+                "SELECT 1 FROM cancellations WHERE plan_id = ? AND policy = 'rollback'"
+                " AND state = 'requested'",
+                (plan_id,),
+            )
+        return row is not None
+
     def close(self) -> None:
         """See `Outbox.close`."""
         with self._lock:

@@ -87,9 +87,12 @@ class ApplyRecovery:
 
     def _resume_moving(self, intent: Intent) -> None:
         try:
+            if self._record.is_taken_back(intent.detail["plan_id"]):
+                msg = f"the apply of plan {intent.detail['plan_id']} was stopped: it was cancelled."
+                raise WorkFailed(msg)
             for move in moves_of(_report(intent)):
                 move.forth()
-        except ProjectError as error:
+        except (ProjectError, WorkFailed) as error:
             with self._record.recorded() as recording:
                 undoing = self._record.step(
                     recording, intent, UNDOING, error=str(error), error_type=type(error).__name__

@@ -28,8 +28,8 @@ from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_merge import PlanMerge
 from minutebook.actors.plan_projects import ensure_ready
-from minutebook.actors.plan_running import END_S, Running
-from minutebook.actors.plan_work import CANCELLED, CLOSED, PlanWork
+from minutebook.actors.plan_running import CANCELLED, CLOSED, END_S, Running
+from minutebook.actors.plan_work import PlanWork
 from minutebook.actors.project_locks import ProjectLocks
 from minutebook.actors.project_merge import repository_of, scratch_of
 from minutebook.actors.recording import Intent

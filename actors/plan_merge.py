@@ -20,6 +20,7 @@ from minutebook.actors.apply_recovery import move_back, moves_of
 from minutebook.actors.apply_report import ApplyReport, write_report
 from minutebook.actors.git.command import Author
 from minutebook.actors.git.repository import inspect_project
+from minutebook.actors.plan_running import CANCELLED
 from minutebook.actors.project_locks import ProjectLocks
 from minutebook.actors.project_merge import MergedProject, merged
 from minutebook.actors.recording import Intent
@@ -245,6 +246,9 @@ class PlanMerge:
         with self._lock:
             because = self._stopped_because
             self._moving = self._moving or moving
+        if because is None and self._record.is_taken_back(self._plan.plan_id):
+            # By another process: one of this one's would have said so.
+            because = CANCELLED
         if because is not None:
             msg = (
                 f"the apply of plan {self._plan.plan_id} was stopped: {because}; the project is"

@@ -8,6 +8,12 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from minutebook.actors.ledger.flag import Flag
 
+CANCELLED: Final = "its plan was cancelled"
+"""Why something is stopped by a cancel."""
+
+CLOSED: Final = "the audit system was closed"
+"""Why something is stopped by the end of the system."""
+
 END_S: Final = 30.0
 """How long something that was told to stop may take, before it is said that it has not."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from typing import Final
 
 from minutebook.actors.base import ASK_TIMEOUT_S, Ask
 from minutebook.actors.git.command import Author
+from minutebook.actors.plan_running import CANCELLED
 from minutebook.actors.sandbox_commits import commit_all, files_between
 from minutebook.actors.work.context import Attempt
 from minutebook.actors.work.process import WorkProcess
@@ -53,12 +53,6 @@ from minutebook.domain.state import (
     ProjectChangeset,
     Sandbox,
 )
-
-CANCELLED: Final = "its plan was cancelled"
-"""Why work is stopped by a cancel."""
-
-CLOSED: Final = "the audit system was closed"
-"""Why work is stopped by the end of the system."""
 
 
 class PlanWork:
