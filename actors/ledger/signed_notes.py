@@ -120,6 +120,9 @@ def judge(found: Iterable[FoundNote], trusted: Trust) -> Judged:
             judged.heads.append(head)
             if piece.stored is not None:
                 in_ledger.add(piece.note.text)
+    if len(in_ledger) < sum(row.kind == "checkpoint" for row in stored):
+        # What the ledger has in its place is named already.
+        return judged
     texts: dict[str, str] = {}
     for piece in found:
         if piece.stored is None and piece.note is not None:
