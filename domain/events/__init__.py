@@ -31,6 +31,7 @@ from minutebook.domain.events.sandbox import (
 from minutebook.domain.events.session import SessionClosed, SessionCreated
 from minutebook.domain.events.validation import ValidationOutcome
 from minutebook.domain.trail_events import (
+    AuditCheckpointed,
     AuditGap,
     AuditRecovered,
     AuditSystemClosed,
@@ -38,6 +39,7 @@ from minutebook.domain.trail_events import (
 )
 
 __all__ = [
+    "AuditCheckpointed",
     "AuditGap",
     "AuditRecovered",
     "AuditSystemClosed",
