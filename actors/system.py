@@ -45,7 +45,9 @@ from minutebook.domain.event import complete_types
 from minutebook.domain.redaction import Redactor
 
 if TYPE_CHECKING:
-    from minutebook.actors.auth import Auth
+    from pydantic import BaseModel
+
+    from minutebook.actors.auth_service import Auth
     from minutebook.actors.checkpointer import Checkpointer
     from minutebook.actors.config import Config
     from minutebook.actors.ledger.journal import Journal
@@ -53,9 +55,9 @@ if TYPE_CHECKING:
     from minutebook.actors.plans import Plans
     from minutebook.actors.recording import Trail
     from minutebook.actors.recoverer import Recoverer
-    from minutebook.actors.sandbox_cleanup import Sandboxes
+    from minutebook.actors.sandboxes import Sandboxes
     from minutebook.actors.services import Services
-    from minutebook.actors.session import Sessions
+    from minutebook.actors.session_service import Sessions
     from minutebook.actors.settings import Settings, SettingsGiven
     from minutebook.actors.watch import Watch
 
@@ -136,7 +138,14 @@ class AuditSystem:
         )
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], **settings: Unpack[SettingsGiven]) -> AuditSystem:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        settings_file: str | os.PathLike[str] | None = None,
+        config_model: type[BaseModel] | None = None,
+        **settings: Unpack[SettingsGiven],
+    ) -> AuditSystem:
         """Open a ledger, and return the running system that writes to it.
 
         What processes that died had told is committed first, from their journals. Close the
@@ -147,19 +156,26 @@ class AuditSystem:
                 files have the same name with ``.lock``, ``.journal.d``, ``.app.db``,
                 ``.app.key``, ``.signing.key``, ``.checkpoints.log``, ``.config.toml`` and
                 ``.sandboxes`` behind.
+            settings_file: a TOML file with settings, or a ``pyproject.toml`` with a table
+                ``[tool.minutebook]``; the one that ``MINUTEBOOK_SETTINGS_FILE`` names, if not
+                given.
+            config_model: a class of pydantic-settings (or pydantic): what `system.config` is
+                checked against.
             settings: see `minutebook.actors.settings.Settings`; each can also come from the
-                variable ``MINUTEBOOK_<NAME>``.
+                variable ``MINUTEBOOK_<NAME>``, which goes before the file.
 
         Raises:
             SettingsError: a setting is wrong.
             LedgerError: of the kind that fits; an existing file was left untouched.
         """
         # Imported when a system is opened: a host's start-up need not wait for them.
+        from minutebook.actors.config_options import check_model
         from minutebook.actors.ledger.recovery import recover
         from minutebook.actors.recoverer import describe
         from minutebook.actors.settings import load_settings
 
-        chosen = load_settings(settings)
+        check_model(config_model)
+        chosen = load_settings(settings, settings_file)
         complete_types()
         opened: list[SqliteLedger] = []
         # The key is asked for with the first secret, when the ledger is open.
@@ -189,7 +205,7 @@ class AuditSystem:
         for result in recovered:
             system.audit.tell(describe(result, source), "journaled")
         try:
-            system._start_services(redactor)
+            system._start_services(redactor, config_model)
             system._start_looking(journal)
         except BaseException:
             system.close()
@@ -275,8 +291,11 @@ class AuditSystem:
     def _new_trail(self) -> Trail:
         return new_trail(self.path, self.producer, self._encoder, self.audit)
 
-    def _start_services(self, redactor: Redactor) -> None:
+    def _start_services(self, redactor: Redactor, config_model: type[BaseModel] | None) -> None:
+        from minutebook.actors.config_options import ConfigOptions
+        from minutebook.actors.lockout import LockoutRules
         from minutebook.actors.services import Services
+        from minutebook.actors.session import SessionLimits
 
         chosen = self._settings
         self._services = services = Services(
@@ -284,8 +303,15 @@ class AuditSystem:
             self._new_trail(),
             app_path=side_file(self.path, ".app.db"),
             config_path=chosen.config_path or side_file(self.path, ".config.toml"),
+            config_options=ConfigOptions(
+                config_model,
+                chosen.config_env_prefix,
+                self._note_config,
+            ),
             sandbox_directory=chosen.sandbox_directory or side_file(self.path, ".sandboxes"),
             redactor=redactor,
+            lockout=LockoutRules(chosen.lockout_attempts, chosen.lockout_base, chosen.lockout_cap),
+            limits=SessionLimits(chosen.session_lifetime, chosen.session_idle),
             refuse=self._refuse_unrecorded,
             revive=self._revive_services,
         )
@@ -298,6 +324,10 @@ class AuditSystem:
         # First of all: nobody shall see a state that the trail does not tell.
         services.catch_up()
         services.wait_caught_up()
+
+    def _note_config(self, problem: str | None) -> None:
+        # A forked child has vitals of its own.
+        self._vitals.note_config(problem)
 
     def _refuse_unrecorded(self) -> None:
         if self._settings.fail_closed and self._vitals.degraded:

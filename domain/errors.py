@@ -6,6 +6,11 @@ host that treats them alike. Each message says what was wrong and ends in what t
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minutebook.domain.events.conflict import Conflict
+
 
 class MinutebookError(Exception):
     """Root of every error that Minutebook raises."""
@@ -200,6 +205,10 @@ class SessionAlreadyClosed(MinutebookError):
     """The session was closed before."""
 
 
+class SessionExpired(SessionAlreadyClosed):
+    """The session's time was over, or it was idle for too long; create a new one."""
+
+
 class SessionStillOpen(MinutebookError):
     """The session is open, and only closed ones may be deleted."""
 
@@ -211,6 +220,14 @@ class AuthenticationFailed(MinutebookError):
     """The credential was not accepted; the message never says which part was wrong."""
 
 
+class PermissionDenied(MinutebookError):
+    """Whoever asks is known, and may not do this; the refusal was recorded."""
+
+
+class PasswordHashingFailed(MinutebookError):
+    """A password could not be hashed or checked, for want of memory; nothing was changed."""
+
+
 class UserExists(MinutebookError):
     """A user of this name exists already."""
 
@@ -219,11 +236,23 @@ class UnknownUser(MinutebookError, LookupError):
     """No user has this name."""
 
 
+class UnknownToken(MinutebookError, LookupError):
+    """No API token has this id."""
+
+
+class UnknownDelegation(MinutebookError, LookupError):
+    """The user has not allowed this agent anything."""
+
+
 # -- configuration ------------------------------------------------------------
 
 
 class ConfigError(MinutebookError):
     """The configuration file cannot be read or written."""
+
+
+class InvalidConfig(ConfigError, ValueError):
+    """A value, or a key, of the configuration does not fit the host's model."""
 
 
 class UnknownConfigKey(MinutebookError, LookupError):
@@ -241,6 +270,18 @@ class IllegalTransition(MinutebookError):
     """The plan's phase does not allow this step; the message names the legal ones."""
 
 
+class PlanConstrained(MinutebookError):
+    """The plan cannot go on within its limits, and has ended; the message names the limit."""
+
+
+class ApprovalMissing(MinutebookError):
+    """The plan needs somebody's approval before it is applied, and has none."""
+
+
+class UnknownDecision(MinutebookError, LookupError):
+    """The plan has no decision of this id, or a correction has made it void."""
+
+
 class ProjectError(MinutebookError):
     """Something about the project's directory or repository; see the subclasses."""
 
@@ -253,17 +294,26 @@ class NotARepository(ProjectError):
     """The project's path is not the top of a git work tree with a commit."""
 
 
+class ProjectsOverlap(ProjectError):
+    """A plan was given the same project twice, or one inside another."""
+
+
 class ProjectDirty(ProjectError):
     """The project has uncommitted changes; it was left as it is."""
 
 
 class MergeConflict(ProjectError):
-    """The plan's changes do not merge into the project; `paths` names the files."""
+    """The plan's changes do not merge into the project; `conflicts` says where."""
 
-    def __init__(self, message: str, *, paths: tuple[str, ...]) -> None:
+    def __init__(self, message: str, *, conflicts: tuple[Conflict, ...]) -> None:
         super().__init__(message)
-        self.paths = paths
-        """Files in conflict, relative to the project."""
+        self.conflicts = conflicts
+        """Each file in conflict, with the kind of conflict and the lines."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Files in conflict, relative to their projects."""
+        return tuple(dict.fromkeys(conflict.path for conflict in self.conflicts))
 
 
 class ValidationFailed(ProjectError):
@@ -278,12 +328,20 @@ class GitError(ProjectError):
     """A git command failed; the message carries its standard error."""
 
 
+class DirectoryProjectError(ProjectError):
+    """A project that is a plain directory cannot be copied, compared or written as asked."""
+
+
 class UnknownSandbox(MinutebookError, LookupError):
     """No sandbox, and no plan either, has this id."""
 
 
 class WorkFailed(MinutebookError):
     """The plan's work ended with an error or was stopped."""
+
+
+class WorkerDied(WorkFailed):
+    """The process that worked on the plan was killed; who found it has ended the plan."""
 
 
 class UnimportableWork(MinutebookError, ValueError):

@@ -7,12 +7,24 @@ the payload: `SessionCreated` has its session id in ``session_id``, and so on.
 from __future__ import annotations
 
 from minutebook.domain.events.apply import (
+    AppliedProject,
     ChangeKind,
     FileStatus,
     PlanApplyCompleted,
     ResourceModified,
 )
-from minutebook.domain.events.auth import AuthFailed, AuthMethod, AuthSucceeded
+from minutebook.domain.events.auth import (
+    AccessDenied,
+    AuthFailed,
+    AuthMethod,
+    AuthRefusal,
+    AuthSucceeded,
+    TokenCreated,
+    TokenRevoked,
+    UserChange,
+    UserChanged,
+    UserCreated,
+)
 from minutebook.domain.events.cancellation import (
     PlanCancelled,
     PlanProgress,
@@ -20,16 +32,29 @@ from minutebook.domain.events.cancellation import (
     UnreleasedResource,
 )
 from minutebook.domain.events.config import ConfigChanged
+from minutebook.domain.events.conflict import Conflict, ConflictHunk, ConflictKind
 from minutebook.domain.events.entity import EntityDeleted
 from minutebook.domain.events.plan import PlanApplied, PlanCreated, PlanErrored, PlanPhaseChanged
+from minutebook.domain.events.plan_records import (
+    ApprovalDenied,
+    ApprovalGranted,
+    CorrectionApplied,
+    DecisionRecorded,
+    ToolInvoked,
+)
 from minutebook.domain.events.sandbox import (
+    CheckpointCreated,
     SandboxCreated,
     SandboxKind,
     SandboxReleased,
     SandboxReleaseFailed,
 )
 from minutebook.domain.events.session import SessionClosed, SessionCreated
-from minutebook.domain.events.validation import ValidationOutcome
+from minutebook.domain.events.validation import (
+    ValidationFailed,
+    ValidationOutcome,
+    ValidationPassed,
+)
 from minutebook.domain.trail_events import (
     AuditCheckpointed,
     AuditGap,
@@ -39,6 +64,10 @@ from minutebook.domain.trail_events import (
 )
 
 __all__ = [
+    "AccessDenied",
+    "AppliedProject",
+    "ApprovalDenied",
+    "ApprovalGranted",
     "AuditCheckpointed",
     "AuditGap",
     "AuditRecovered",
@@ -46,9 +75,16 @@ __all__ = [
     "AuditSystemOpened",
     "AuthFailed",
     "AuthMethod",
+    "AuthRefusal",
     "AuthSucceeded",
     "ChangeKind",
+    "CheckpointCreated",
     "ConfigChanged",
+    "Conflict",
+    "ConflictHunk",
+    "ConflictKind",
+    "CorrectionApplied",
+    "DecisionRecorded",
     "EntityDeleted",
     "FileStatus",
     "PlanApplied",
@@ -66,6 +102,14 @@ __all__ = [
     "SandboxReleased",
     "SessionClosed",
     "SessionCreated",
+    "TokenCreated",
+    "TokenRevoked",
+    "ToolInvoked",
     "UnreleasedResource",
+    "UserChange",
+    "UserChanged",
+    "UserCreated",
+    "ValidationFailed",
     "ValidationOutcome",
+    "ValidationPassed",
 ]

@@ -34,7 +34,13 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("exit_timeout", "0", 0.0),
     ("allow_network_file_system", "true", True),
     ("config_path", "/etc/shop.toml", Path("/etc/shop.toml")),
+    ("config_env_prefix", "SHOP_", "SHOP_"),
     ("sandbox_directory", "boxes", Path("boxes")),
+    ("lockout_attempts", "3", 3),
+    ("lockout_base", "0.5", 0.5),
+    ("lockout_cap", "60", 60.0),
+    ("session_lifetime", "86400", 86_400.0),
+    ("session_idle", "900", 900.0),
 ]
 
 

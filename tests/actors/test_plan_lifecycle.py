@@ -46,7 +46,11 @@ def test_a_plan_is_created_for_a_clean_project_and_told(
     assert (plan.project_path, plan.project_name) == (str(project.path), "project")
     assert (plan.phase, plan.processing_state) == (Phase.ACTION, ProcessingState.QUEUED)
     entry = stage.only("plan.created")
-    assert entry.payload == {"action": "Tidy up", "project_paths": [str(project.path)]}
+    assert entry.payload == {
+        "action": "Tidy up",
+        "project_paths": [str(project.path)],
+        "parent_plan_id": None,
+    }
     assert (entry.plan_id, entry.project_names) == (plan.plan_id, '["project"]')
     assert (entry.user_identity, entry.session_id) == ("alice", "s")
     assert (entry.source, entry.occurred_time) == ("shop/plans", plan.created_at)
@@ -67,14 +71,11 @@ def test_each_phase_is_told_with_where_it_came_from(
 def test_a_path_is_no_project(
     stage: Stage, workshop: Workshop, project: Project, tmp_path: Path
 ) -> None:
-    plain = tmp_path / "plain"
-    plain.mkdir()
     inside = project.path / "inside"
     inside.mkdir()
     missing = tmp_path / "missing"
     for path, error, said in (
         (missing, ProjectMissing, "There is no directory"),
-        (plain, NotARepository, "run `git init`"),
         (inside, NotARepository, "give the top of the work tree"),
         (project.path / "README.md", ProjectMissing, "There is no directory"),
     ):

@@ -1,11 +1,12 @@
 """A process that dies while it brings the files of a ledger to this version.
 
 ``python -m tests.migrations.dying WHAT PATH COUNT``; dies before the COUNT-th statement of
-the transaction that does it, and prints ``done`` when that has fewer.
+the transaction that does it; or prints how many there were, when there were fewer.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -17,17 +18,15 @@ from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from tests.contract.trail import new_encoder
 
+executed = itertools.count(1)
+
 
 def arm(connection: apsw.Connection, count: int) -> None:
     """Set the trap."""
-    executed = 0
 
     def trace(cursor: apsw.Cursor, sql: str, bindings: object) -> bool:
-        nonlocal executed
-        if connection.in_transaction:
-            executed += 1
-            if executed == count:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if connection.in_transaction and next(executed) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
         return True
 
     connection.exec_trace = trace
@@ -40,4 +39,4 @@ if __name__ == "__main__":
         AppDatabase(path).close()
     else:
         SqliteLedger(path, new_encoder()).close()
-    print("done")
+    print(next(executed) - 1)

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -154,22 +154,43 @@ def test_all_who_open_old_ones_at_once_find_them_migrated_once(tmp_path: Path) -
     assert schema_of(tmp_path / "0.db") == schema_of(tmp_path / "9.db")
 
 
-def test_a_kill_on_the_way_leaves_the_old_version(tmp_path: Path, kind: Kind) -> None:
-    """Before each statement of the transaction; the next who opens it brings it all the way."""
-    old = kind.path(unpack(1, tmp_path))
-    if version_of(old) == kind.version:
-        pytest.skip("there is only one version")
+def die_before(kind: Kind, path: Path, count: int) -> subprocess.CompletedProcess[str]:
+    """Migrate in a process that dies before a statement of the transaction that does it."""
+    command = [sys.executable, "-m", "tests.migrations.dying", kind.name, str(path), str(count)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def statements(kind: Kind, directory: Path) -> int:
+    """How many statements the transaction has that migrates the oldest files."""
+    run = die_before(kind, kind.path(unpack(VERSIONS[0], directory)), 0)
+    assert run.returncode == 0, run.stderr
+    return int(run.stdout)
+
+
+def check_kills(kind: Kind, directory: Path, counts: Iterable[int]) -> None:
+    """A kill leaves the old version, and who opens it next brings it all the way."""
+    old = kind.path(unpack(VERSIONS[0], directory))
     schema = schema_of(old)
-    for count in range(1, 100):
-        command = [sys.executable, "-m", "tests.migrations.dying", kind.name, str(old), str(count)]
-        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if run.stdout == "done\n":
-            break
+    for count in counts:
+        run = die_before(kind, old, count)
         assert run.returncode == -signal.SIGKILL, run.stderr
-        assert version_of(old) == 1
+        assert version_of(old) == VERSIONS[0]
         assert schema_of(old) == schema
-    assert count > 3
+    kind.open(old)
     assert version_of(old) == kind.version
+
+
+def test_a_kill_on_the_way_leaves_the_old_version(tmp_path: Path, kind: Kind) -> None:
+    """At the beginning, in the middle, and before the commit."""
+    last = statements(kind, tmp_path / "counted")
+    assert last > 5
+    check_kills(kind, tmp_path, (1, last // 2, last))
+
+
+@pytest.mark.slow
+def test_a_kill_before_any_statement_leaves_the_old_version(tmp_path: Path, kind: Kind) -> None:
+    last = statements(kind, tmp_path / "counted")
+    check_kills(kind, tmp_path, range(1, last + 1))
 
 
 def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -1,0 +1,230 @@
+"""``minutebook app``: what a host does with its services, done from a shell."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import typer
+
+from minutebook.actors.cli.app.main import app as services
+from minutebook.actors.cli.main import run
+from minutebook.actors.ledger.reader import LedgerReader
+from tests.actors.project import Project
+from tests.cli.conftest import COMMAND, environment
+
+PASSWORD = "correct horse battery staple"
+API_KEY = "sk-live-0123456789abcdef"
+
+
+class Said(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The only line of its output."""
+        assert (self.status, self.err) == (0, ""), self
+        (line,) = self.out.splitlines()
+        return line
+
+
+Use = Callable[..., Said]
+
+
+@pytest.fixture
+def use(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Use:
+    """Runs a command of the program in this process, as alice."""
+
+    def use_services(*arguments: str | Path, given: str = "", options: str = "") -> Said:
+        stdin = io.TextIOWrapper(io.BytesIO(given.encode()))
+        monkeypatch.setattr(sys, "stdin", stdin)
+        ledger = ["--ledger", str(tmp_path / "audit.db"), "--as", "alice", *options.split()]
+        status = run(["app", *ledger, *map(str, arguments)])
+        return Said(status, *capfd.readouterr())
+
+    return use_services
+
+
+def json_of(use: Use, *arguments: str | Path, **more: Any) -> Any:
+    said = use(*arguments, options="--json", **more)
+    assert (said.status, said.err) == (0, ""), said
+    return json.loads(said.out)
+
+
+def commands(group: Any, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *names, name)
+        else:
+            yield (*names, name), command
+
+
+COMMANDS = dict(commands(typer.main.get_command(services)))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_each_command_has_a_help_text_and_an_example_of_itself(path: tuple[str, ...]) -> None:
+    command = COMMANDS[path]
+    assert command.help
+    assert command.help.strip().endswith(".")
+    begin, *example = shlex.split(command.epilog.partition("<")[0])
+    assert begin == "Example:"
+    assert example[:4] == ["minutebook", "app", "--ledger", "audit.db"]
+    assert tuple(example[4 : 4 + len(path)]) == path
+    # It parses: what it names is there.
+    arguments = example[4 + len(path) :]
+    command.make_context("example", arguments, resilient_parsing=False)
+    for parameter in command.params:
+        assert parameter.name == "help" or parameter.help, f"{path}: {parameter.name} has no help"
+
+
+def test_users_tokens_and_sessions(
+    use: Use, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert use("user", "add", "bob", "--stdin", given=f"{PASSWORD}\n").line == "user bob is made"
+    monkeypatch.setenv("MINUTEBOOK_PASSWORD", PASSWORD)
+    assert use("user", "check", "bob").line == "bob is let in by password"
+    assert "MINUTEBOOK_PASSWORD" not in os.environ
+    wrong = use("user", "check", "bob", "--stdin", given="wrong donkey\n")
+    assert (wrong.status, wrong.out, wrong.err.count("\n")) == (2, "", 1)
+    assert [user["name"] for user in json_of(use, "user", "list")] == ["bob"]
+
+    token = use("token", "create", "bob", "--label", "ci")
+    assert token.status == 0
+    assert token.out.startswith("mbk_")
+    assert "shown this once" in token.err
+    assert use("token", "check", "--stdin", given=token.out).line == "bob is let in by token"
+    shown = json_of(use, "token", "create", "bob", "--label", "cd")
+    assert shown["secret_shown_once"].startswith("mbk_")
+
+    session = use("session", "create", "local/reviewer", "--client", "tests").line
+    assert json_of(use, "session", "show", session)["client"] == "tests"
+    assert session in use("session", "list").out
+    assert use("session", "close", session, "--reason", "done").line.endswith("is closed")
+    assert use("session", "list") == Said(0, "", "none\n")
+    (closed,) = json_of(use, "session", "list", "--all")
+    assert closed["close_reason"] == "done"
+    assert use("session", "delete", session).status == 0
+    assert use("user", "delete", "bob").line == "user bob is deleted"
+
+    with LedgerReader(tmp_path / "audit.db") as reader:
+        entries = [entry for entry in reader.entries() if not entry.type.startswith("audit.")]
+    assert {entry.user_identity for entry in entries} == {"alice"}
+    assert {entry.source.split("/")[0] for entry in entries} == {"minutebook-app"}
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            for secret in (PASSWORD, token.out.strip(), shown["secret_shown_once"]):
+                assert secret.encode() not in path.read_bytes(), path
+
+
+def test_settings(use: Use) -> None:
+    values = {"model.name": "gpt", "model.t": "0.7", "a.list": "['x', 1]", "a.when": "2026-01-31"}
+    for key, value in values.items():
+        assert use("config", "set", key, value).status == 0
+    assert use("config", "set", "model.number", "7", "--text").status == 0
+    assert use("config", "set", "a.api_key", "--stdin", given=API_KEY).status == 0
+    listed = json_of(use, "config", "list")
+    assert {each["key"]: each["value"] for each in listed if not each["secret"]} == {
+        "model.name": "gpt",
+        "model.t": 0.7,
+        "a.list": ["x", 1],
+        "a.when": "2026-01-31",
+        "model.number": "7",
+    }
+    masked = json_of(use, "config", "get", "a.api_key")
+    assert masked["value"].startswith("[secret hmac-sha256:")
+    assert json_of(use, "config", "get", "a.api_key", "--reveal")["value"] == API_KEY
+    assert API_KEY not in use("config", "list").out
+    refused = use("config", "set", "a.api_key", "typed")
+    assert (refused.status, refused.out) == (2, "")
+    assert "leave its value out" in refused.err
+    assert use("config", "unset", "model.t").status == 0
+    assert use("config", "get", "model.t").status == 2
+    assert use("config", "delete").line == "5 settings are removed"
+
+
+def test_a_plan_from_the_wish_to_the_commit_and_one_cancelled(use: Use, tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    plan = use("plan", "create", "Change it", "--project", project.path).line
+    assert use("plan", "strategize", plan, "with sed").line.endswith("is in phase strategize")
+    neither = use("plan", "execute", plan)
+    assert (neither.status, neither.err.count("\n")) == (2, 1)
+    ran = use("plan", "execute", plan, "--", "sh", "-c", "echo hello; echo two >> README.md")
+    assert (ran.status, ran.out.splitlines()[0]) == (0, "hello")
+    assert ran.out.splitlines()[1].startswith("1 files changed in ")
+    (sandbox,) = json_of(use, "sandbox", "list")
+    assert (sandbox["plan_id"], Path(sandbox["path"]).is_dir()) == (plan, True)
+    before = project.head
+    applied = json_of(use, "plan", "apply", plan, "--check", "grep two README.md")
+    assert (applied["lines_added"], applied["lines_removed"]) == (1, 0)
+    assert project.numstat(before, project.head) == [(1, 0)]
+    assert use("sandbox", "list").out == ""
+
+    other = use("plan", "create", "Not this", "--project", project.path).line
+    assert use("plan", "strategize", other, "somehow").status == 0
+    called = use("plan", "execute", other, "--call", "tests.actors.works:write")
+    assert called.status == 0
+    cancelled = use("plan", "cancel", other, "--reason", "not needed")
+    assert "given back: git_worktree" in cancelled.line
+    assert [each["phase"] for each in json_of(use, "plan", "list")] == ["applied", "cancelled"]
+    assert plan not in use("plan", "list", "--phase", "cancelled").out
+    shown = use("plan", "show", other).out
+    assert "action            Not this\n" in shown
+    assert use("plan", "delete", other).status == 0
+    assert use("plan", "show", other).status == 2
+
+
+def test_what_cannot_be_done_is_one_line_and_makes_nothing(use: Use, tmp_path: Path) -> None:
+    said = use("user", "list")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith("minutebook: there is no ledger at ")
+    assert list(tmp_path.iterdir()) == []
+    said = use("user", "add", "bob")
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "use --stdin, or set MINUTEBOOK_PASSWORD" in said.err
+    assert run(["app", "user", "list"]) == 2
+    assert run(["app", "plan", "--help"]) == 0
+
+
+def test_a_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "app", "--ledger", "audit.db", "user", "add", "bob"],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    written = b""
+    for prompt in (b"Password: ", b"Repeat for confirmation: "):
+        while not written.endswith(prompt):
+            written += os.read(ours, 1)
+        os.write(ours, f"{PASSWORD}\n".encode())
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    assert b"user bob is made" in written
+    assert PASSWORD.encode() not in written
