@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 from minutebook.domain.finding import Finding
 
-
 HOLE_ENDING: Final = "and no audit.gap says why."
 """How the finding of a hole ends, unlike that of a number that comes twice."""
 

@@ -144,6 +144,9 @@ class _Verification:
         if snapshot.outside or end < snapshot.next_index:
             detail = f"there are entries before the first or far behind the last, entry {end - 1}."
             self._findings.append(Finding("edited", None, detail))
+        if signed.in_ledger and snapshot.origin != trusted.origin:
+            detail = f"it says that it is {snapshot.origin}, and has signed as {trusted.origin}."
+            self._findings.append(Finding("edited", None, detail))
         heads = list(signed.heads)
         start = 0
         if self._since is not None:

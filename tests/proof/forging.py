@@ -1,4 +1,4 @@
-"""A thief's tools: raw SQL on a ledger whose triggers are out of the way, and a new tree over it."""
+"""A thief's tools: raw SQL on a ledger without its triggers, and a new tree over what is there."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ elsewhere, the side file or a witness's, he mostly cannot reach.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -378,7 +377,7 @@ def another_honest_log_in_its_place(log: Log) -> None:
 @case("reordered")
 def an_old_checkpoint_replayed(log: Log) -> None:
     with forging.forging(log.path) as database:
-        number, size, note = forging.checkpoints(database)[2]
+        _, size, note = forging.checkpoints(database)[2]
         forging.add_note(database, note, size)
 
 
@@ -479,6 +478,11 @@ def a_stored_node_high_up_in_the_tree(log: Log) -> None:
 @case("edited")
 def the_stored_range_of_the_tree(log: Log) -> None:
     sql(log, "UPDATE tree SET hashes = zeroblob(length(hashes))")
+
+
+@case("edited")
+def another_id_of_the_ledger(log: Log) -> None:
+    sql(log, f"UPDATE ledger SET ledger_id = '{'0' * 32}'")
 
 
 # -- the database, and the journal ------------------------------------------------------------
