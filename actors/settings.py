@@ -23,7 +23,7 @@ ENVIRONMENT_PREFIX: Final = "MINUTEBOOK_"
 FILE_VARIABLE: Final = "MINUTEBOOK_SETTINGS_FILE"
 """Names the TOML file, where no keyword does."""
 
-_PATHS: Final = ("config_path", "sandbox_directory")
+_PATHS: Final = ("config_path", "sandbox_directory", "checkpoints_path", "signing_key_path")
 """Taken from the file's directory, where a file gives them relative."""
 
 

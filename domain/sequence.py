@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from minutebook.domain.finding import Finding
+
+HOLE_ENDING: Final = "and no audit.gap says why."
+"""How the finding of a hole ends, unlike that of a number that comes twice."""
 
 
 class Run(NamedTuple):
@@ -89,7 +92,7 @@ class Sequences:
                     "sequence_gap",
                     hole.log_index,
                     f"producer {producer}: {_numbers(hole.first_seq, hole.next_seq)} are missing"
-                    " before it, and no audit.gap says why.",
+                    f" before it, {HOLE_ENDING}",
                 )
 
 

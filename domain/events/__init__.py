@@ -56,6 +56,7 @@ from minutebook.domain.events.validation import (
     ValidationPassed,
 )
 from minutebook.domain.trail_events import (
+    AuditCheckpointed,
     AuditGap,
     AuditRecovered,
     AuditSystemClosed,
@@ -67,6 +68,7 @@ __all__ = [
     "AppliedProject",
     "ApprovalDenied",
     "ApprovalGranted",
+    "AuditCheckpointed",
     "AuditGap",
     "AuditRecovered",
     "AuditSystemClosed",

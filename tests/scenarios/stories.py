@@ -89,7 +89,7 @@ def told(
     if after_a_death:
         died = subprocess.run([sys.executable, "-c", DYING, str(place / "audit.db")])
         assert died.returncode == -signal.SIGKILL
-    with AuditSystem.open(place / "audit.db", service="shop") as system:
+    with AuditSystem.open(place / "audit.db", service="shop", checkpoint_every=16) as system:
         story(system, project)
     return Trail(read(place / "audit.db"), place, project)
 

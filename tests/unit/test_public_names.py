@@ -121,6 +121,7 @@ def _catalogue() -> list[type[AuditEvent]]:
 def test_the_catalogue_is_this() -> None:
     assert sorted(cls.type for cls in _catalogue()) == [
         "access.denied",
+        "audit.checkpointed",
         "audit.closed",
         "audit.gap",
         "audit.opened",
