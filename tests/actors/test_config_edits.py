@@ -171,6 +171,7 @@ def test_a_value_becomes_secret_and_its_old_record_with_it(stage: Stage) -> None
         ("port = 'x'\n", r"port \(file .*config\.toml:1\): .*valid integer"),
         ("name = 'y'\n# typo\nprot = 1\n", r"prot \(file .*:3\): .*did you mean port"),
         ("a = " + "[" * 5000, "cannot be read"),
+        ("a" + ".a" * 500 + " = 1\n", "nests deeper than"),
     ],
 )
 def test_an_edit_that_cannot_be_used_is_said_loudly_and_the_last_good_values_stay(
