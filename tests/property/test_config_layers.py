@@ -242,7 +242,7 @@ _SLOW_TO_START = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 class TestConfigLayers(ConfigMachine.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(
-        max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=_SLOW_TO_START
+        max_examples=6, stateful_step_count=16, deadline=None, suppress_health_check=_SLOW_TO_START
     )
 
 
