@@ -232,11 +232,20 @@ def test_a_wrong_value_that_was_there_first_harms_itself_only_and_can_be_set_rig
     for call in (lambda: config.get("port"), config.list, config.typed):
         with pytest.raises(InvalidConfig, match=r"port \(file .*:2\): .*valid integer"):
             call().get(timeout=WAIT_S)
+    # What else is changed changes nothing about that.
+    stage.config_path.write_text("# Ours\nport = 'x'\nname = 'z'\n")
+    assert config.get("name").get(timeout=WAIT_S).value == "z"
+    config.set("name", "y").get(timeout=WAIT_S)
+    assert config.get("name").get(timeout=WAIT_S).value == "y"
     assert len(problems) == 1
     config.set("port", 2).get(timeout=WAIT_S)
     assert config.typed().get(timeout=WAIT_S) == Shop(port=2, name="y")
     assert problems[-1] is None
-    assert told(stage) == [("port", "x", 2, "set")]
+    assert told(stage) == [
+        ("name", "y", "z", "edited_outside"),
+        ("name", "z", "y", "set"),
+        ("port", "x", 2, "set"),
+    ]
 
 
 def test_a_wrong_edit_can_be_set_right_and_both_are_told(stage: Stage) -> None:
