@@ -125,8 +125,11 @@ class Redactor:
         text = _SCHEME.sub(self._masked, text)
         parts, end = [], 0
         for named in _NAMED.finditer(text):
+            # The name first: to look for each value would take long in a text of many.
+            if named.start() < end or not is_secret_name(named[1]):
+                continue
             value = _VALUE.match(text, named.end())
-            if value is None or named.start() < end or not _is_said_secret(named[1], value[0]):
+            if value is None or _is_no_secret(named[1], value[0]):
                 continue
             parts += [text[end : value.start()], self.mask(value[0])]
             end = value.end()
@@ -148,8 +151,6 @@ class Redactor:
         return match["before"] + self.mask(match["value"])
 
 
-def _is_said_secret(name: str, value: str) -> bool:
+def _is_no_secret(name: str, value: str) -> bool:
     # What is masked already, and a scheme whose credential is, are left; so is a count.
-    if value.lower() in _MASKED or (value.isdigit() and name.lower().endswith("tokens")):
-        return False
-    return is_secret_name(name)
+    return value.lower() in _MASKED or (value.isdigit() and name.lower().endswith("tokens"))
