@@ -4,43 +4,59 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from pykka import Future
 
+from minutebook.actors.apply_ending import ApplyEnding
+from minutebook.actors.apply_record import ApplyRecord
+from minutebook.actors.apply_recovery import ApplyRecovery
 from minutebook.actors.base import (
     ASK_TIMEOUT_S,
     LATER,
     Ask,
     Later,
     Service,
-    ServiceActor,
-    Tell,
+    StatefulActor,
     answer,
     handles,
 )
-from minutebook.actors.git.repository import ensure_clean, inspect_project
+from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_merge import PlanMerge
+from minutebook.actors.plan_projects import ensure_ready
 from minutebook.actors.plan_work import CANCELLED, CLOSED, PlanWork
+from minutebook.actors.project_locks import ProjectLocks
+from minutebook.actors.project_merge import repository_of, scratch_of
+from minutebook.actors.recording import Intent
 from minutebook.actors.work.spec import WorkSpec, describe_command, describe_work
 from minutebook.actors.work_limits import SizeLimits
-from minutebook.domain.commands import ApplyPlan, BeginPhase, ExecutePlan, GetPlan, StopWork
-from minutebook.domain.plan import Phase, check_transition
-from minutebook.domain.state import Applied, Execution, Plan, StoppedWork
+from minutebook.domain.commands import (
+    ApplyPlan,
+    BeginPhase,
+    ExecutePlan,
+    GetPlan,
+    ListSandboxes,
+    StopWork,
+)
+from minutebook.domain.errors import IllegalTransition, UnknownSandbox
+from minutebook.domain.plan import Phase, ProcessingState, check_transition
+from minutebook.domain.redaction import Redactor
+from minutebook.domain.state import Applied, Execution, Plan, Sandbox, StoppedWork
 
 NO_LIMITS: Final = SizeLimits()
 
 
-class PlanApplyActor(ServiceActor):
+class PlanApplyActor(StatefulActor):
     """Begins each execution and apply, and leaves it to a thread of its own.
 
     Args:
-        service: the host's name.
-        tell: takes the events.
+        service, outbox: as for every `StatefulActor`.
         ask_plans, ask_sandboxes: the other actors.
         directory: where sandboxes and scratch work trees are made.
+        redactor: masks secrets in what validations print.
         limits: of sandboxes' size, where an execution gives none.
     """
 
@@ -49,22 +65,26 @@ class PlanApplyActor(ServiceActor):
     def __init__(
         self,
         service: str,
-        tell: Tell,
+        outbox: Outbox,
         ask_plans: Ask,
         ask_sandboxes: Ask,
         directory: Path,
+        redactor: Redactor,
         limits: SizeLimits = NO_LIMITS,
     ) -> None:
-        super().__init__(service)
-        self._tell = tell
+        super().__init__(service, outbox)
         self._ask_plans = ask_plans
         self._ask_sandboxes = ask_sandboxes
         self._directory = directory
+        self._redactor = redactor
         self._limits = limits
         self._works: dict[str, PlanWork] = {}
         self._merges: set[PlanMerge] = set()
         self._threads: set[threading.Thread] = set()
-        self._turns: dict[str, threading.Lock] = {}
+        self._record = ApplyRecord(outbox)
+        self._locks = ProjectLocks(directory)
+        self._ending = ApplyEnding(self._record, ask_plans, ask_sandboxes)
+        self._recovery = ApplyRecovery(self._record, self._ending, self._locks, ask_plans)
 
     def on_stop(self) -> None:
         """Stop what runs; its plans end as errored."""
@@ -75,6 +95,18 @@ class PlanApplyActor(ServiceActor):
             thread.start()
         for thread in (*stopping, *self._threads):
             thread.join(ASK_TIMEOUT_S)
+        self._record.close()
+
+    def _catch_up(self) -> None:
+        self._record.catch_up()
+        self._resume_orphans()
+
+    def _orphans(self) -> list[Intent]:
+        return self._record.left()
+
+    def _resume(self, intent: Intent) -> None:
+        """Bring an apply to its end whose process died, or failed to."""
+        self._recovery.resume(intent)
 
     @handles(ExecutePlan)
     def execute(self, command: ExecutePlan) -> Later:
@@ -94,17 +126,30 @@ class PlanApplyActor(ServiceActor):
         """Apply a plan's changes; answered when that has ended."""
         plan: Plan = self._ask_plans(GetPlan(plan_id=command.plan_id)).get(timeout=ASK_TIMEOUT_S)
         check_transition(plan.plan_id, plan.phase, Phase.APPLY)
+        if plan.processing_state is ProcessingState.PROCESSING:
+            msg = f"plan {plan.plan_id}: its work has not ended; wait for execute() to resolve."
+            raise IllegalTransition(msg)
         # Before the plan enters the phase: a dirty project can be cleaned and applied to then.
-        ensure_clean(inspect_project(plan.project_path).path)
-        plan = self._begin(command.plan_id, Phase.APPLY, None)
+        for project in plan.projects:
+            ensure_ready(project)
+        sandboxes = self._sandboxes_of(plan)
+        # Before it too: who finds the plan in the phase finds this as well.
+        intent = self._record.begin(plan.plan_id, **self._describe(plan, sandboxes))
+        try:
+            plan = self._begin(command.plan_id, Phase.APPLY, None)
+        except BaseException:
+            self._record.drop(intent)
+            self._record.forget(plan.plan_id)
+            raise
         merge = PlanMerge(
             plan,
             command,
-            self._directory,
-            turn=self._turns.setdefault(plan.project_path, threading.Lock()),
-            tell=self._tell,
-            ask_plans=self._ask_plans,
-            ask_sandboxes=self._ask_sandboxes,
+            sandboxes,
+            intent,
+            record=self._record,
+            ending=self._ending,
+            locks=self._locks,
+            redactor=self._redactor,
         )
         self._merges.add(merge)
         self._leave(plan, merge.run, lambda: self._merges.remove(merge))
@@ -115,6 +160,37 @@ class PlanApplyActor(ServiceActor):
         """End a plan's work."""
         work = self._works.get(command.plan_id)
         return StoppedWork() if work is None else work.stop(CANCELLED)
+
+    def _sandboxes_of(self, plan: Plan) -> list[Sandbox]:
+        existing: tuple[Sandbox, ...] = self._ask_sandboxes(
+            ListSandboxes(plan_id=plan.plan_id)
+        ).get(timeout=ASK_TIMEOUT_S)
+        by_path = {sandbox.project_path: sandbox for sandbox in existing}
+        missing = [project.path for project in plan.projects if project.path not in by_path]
+        if missing:
+            msg = (
+                f"plan {plan.plan_id} has no sandbox of {missing[0]!r} any more, and with it its"
+                " changes are gone; create a new plan."
+            )
+            raise UnknownSandbox(msg)
+        return [by_path[project.path] for project in plan.projects]
+
+    def _describe(self, plan: Plan, sandboxes: Sequence[Sandbox]) -> dict[str, Any]:
+        """Return what whoever ends the apply of a process that died needs to know."""
+        directory = self._directory / f"{plan.plan_id}.applying"
+        return {
+            "directory": str(directory),
+            "paths": [project.path for project in plan.projects],
+            "project_names": list(plan.project_names),
+            "tool_name": plan.tool_name or "unknown",
+            "began": time.time(),
+            "scratches": [
+                (str(repository_of(project, sandbox)), str(scratch_of(directory, position)))
+                for position, (project, sandbox) in enumerate(
+                    zip(plan.projects, sandboxes, strict=True)
+                )
+            ],
+        }
 
     def _begin(self, plan_id: str, phase: Phase, tool_name: str | None) -> Plan:
         begin = BeginPhase(plan_id=plan_id, phase=phase, tool_name=tool_name)

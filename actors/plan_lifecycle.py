@@ -159,10 +159,13 @@ class PlanLifecycleActor(PlanRecords, PlanCorrections, PlanApprovals):
 
     @handles(CompleteApply)
     def complete_apply(self, command: CompleteApply) -> Plan:
-        """Note that a plan's changes are in its project."""
+        """Note that a plan's changes are in its projects; again for one that knows does nothing."""
         applied: Applied = command.applied
         resources, omitted = fit_texts(command.resources)
         with self._recorded() as recording:
+            plan = self._known(command.plan_id)
+            if plan.phase is Phase.APPLIED:
+                return plan
             _, plan = self._move(
                 recording, command.plan_id, Phase.APPLIED, ProcessingState.COMPLETE
             )

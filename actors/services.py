@@ -123,7 +123,9 @@ class Services:
             ask_sandboxes = Service(sandboxes).ask
             plans = self._start_stateful(PlanLifecycleActor, ask_sandboxes)
             ask_plans = Service(plans).ask
-            apply = self._start(PlanApplyActor, tell, ask_plans, ask_sandboxes, directory)
+            apply = self._start_stateful(
+                PlanApplyActor, ask_plans, ask_sandboxes, directory, self._redactor
+            )
             cancellation = self._start(
                 CancellationOrchestrator, tell, ask_plans, Service(apply).ask, ask_sandboxes
             )

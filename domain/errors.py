@@ -6,6 +6,11 @@ host that treats them alike. Each message says what was wrong and ends in what t
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minutebook.domain.events.conflict import Conflict
+
 
 class MinutebookError(Exception):
     """Root of every error that Minutebook raises."""
@@ -251,12 +256,17 @@ class ProjectDirty(ProjectError):
 
 
 class MergeConflict(ProjectError):
-    """The plan's changes do not merge into the project; `paths` names the files."""
+    """The plan's changes do not merge into the project; `conflicts` says where."""
 
-    def __init__(self, message: str, *, paths: tuple[str, ...]) -> None:
+    def __init__(self, message: str, *, conflicts: tuple[Conflict, ...]) -> None:
         super().__init__(message)
-        self.paths = paths
-        """Files in conflict, relative to the project."""
+        self.conflicts = conflicts
+        """Each file in conflict, with the kind of conflict and the lines."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Files in conflict, relative to their projects."""
+        return tuple(dict.fromkeys(conflict.path for conflict in self.conflicts))
 
 
 class ValidationFailed(ProjectError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -35,6 +35,15 @@ _SECRET_SEGMENT = re.compile(
     r")(_(hash|value|text|plain|old|new|pem)|_?\d+)?$",
     re.ASCII,
 )
+# In a text: a name, what is between it and its value, and the value.
+_SAID = re.compile(
+    r"""(?P<name>[A-Za-z_][\w.-]*)(?P<between>["']?\s*[=:]\s*["']?)(?P<value>[^\s"',;&]+)""",
+    re.ASCII,
+)
+_SCHEME = re.compile(r"(?P<before>\b(?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{8,})", re.IGNORECASE)
+_MASKED = frozenset({"[secret", "bearer", "basic"})
+_IN_URL = re.compile(r"(?P<before>://[^/\s:@]*:)(?P<value>[^/\s@]+)(?=@)")
+
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -107,3 +116,34 @@ class Redactor:
             value = str(value).encode("utf-8", "surrogatepass")
         digest = hmac.new(self._key, value, hashlib.sha256).hexdigest()
         return f"[secret hmac-sha256:{digest[:_FINGERPRINT_HEX_DIGITS]}]"
+
+    def mask_text(self, text: str) -> str:
+        """Return a text, such as what a program printed, with its secrets masked.
+
+        Known by what stands before them: ``password=...``, ``"apiKey": "..."``,
+        ``Authorization: Bearer ...``, ``https://user:...@host``.
+        """
+        text = _IN_URL.sub(self._masked, text)
+        text = _SCHEME.sub(self._masked, text)
+        return _SAID.sub(self._masked_if_named, text)
+
+    def mask_command(self, command: Sequence[str]) -> tuple[str, ...]:
+        """Return a command line with its secrets masked, ``--password ...`` among them."""
+        masked = []
+        option = ""
+        for part in command:
+            if is_secret(option.lstrip("-"), part) and not part.startswith("-"):
+                masked.append(self.mask(part))
+            else:
+                masked.append(self.mask_text(part))
+            option = part if part.startswith("-") and "=" not in part else ""
+        return tuple(masked)
+
+    def _masked(self, match: re.Match[str]) -> str:
+        return match["before"] + self.mask(match["value"])
+
+    def _masked_if_named(self, match: re.Match[str]) -> str:
+        # What is masked already, and a scheme whose credential is, are left.
+        if not is_secret_name(match["name"]) or match["value"].lower() in _MASKED:
+            return match[0]
+        return match["name"] + match["between"] + self.mask(match["value"])

@@ -101,6 +101,11 @@ def snapshot(
     return run_git(shadow, *commit, input=text.encode("utf-8", "replace"), author=author).line
 
 
+def branch_in(shadow: Path) -> str:
+    """The branch that holds the plan's work; raises `GitError`."""
+    return run_git(shadow, "symbolic-ref", "--short", "HEAD").line
+
+
 def tree_of(path: str | os.PathLike[str], commit: str) -> str:
     """The id of a commit's tree; raises `GitError`."""
     return run_git(path, "rev-parse", "--verify", f"{commit}^{{tree}}").line

@@ -7,7 +7,9 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from minutebook.domain.errors import GitError
@@ -16,6 +18,8 @@ TIMEOUT_S = 600.0
 """How long one git command may take; checking out a large repository is the longest."""
 
 STDERR_CHARS_MAX = 2000
+
+_kept_open: ContextVar[tuple[int, ...]] = ContextVar("minutebook_git_kept_open", default=())
 
 # Of the host's GIT_* variables only those are kept which say where configuration lies and
 # how to reach a server. The rest (GIT_DIR, GIT_WORK_TREE, GIT_INDEX_FILE, ...) would aim our
@@ -105,6 +109,19 @@ def git_environment(author: Author = MINUTEBOOK) -> dict[str, str]:
     return environment
 
 
+@contextmanager
+def keeping_open(descriptors: Sequence[int]) -> Iterator[None]:
+    """Have each git command of the block keep `descriptors` open until it has ended.
+
+    So a lock on a file is held on by a command that goes on when this process is killed.
+    """
+    token = _kept_open.set((*_kept_open.get(), *descriptors))
+    try:
+        yield
+    finally:
+        _kept_open.reset(token)
+
+
 def run_git(
     cwd: str | os.PathLike[str],
     *args: str,
@@ -142,7 +159,7 @@ def run_git(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            pass_fds=pass_fds,
+            pass_fds=(*pass_fds, *_kept_open.get()),
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         if not os.path.isdir(cwd):
@@ -156,8 +173,8 @@ def run_git(
         except subprocess.TimeoutExpired as error:
             _kill_group(process)
             raise GitError(
-                f"git {_name_of(args)} in {os.fspath(cwd)!r} took longer than {timeout_s:g} s and was "
-                "stopped; look for a hanging filter or a slow disk, then try again."
+                f"git {_name_of(args)} in {os.fspath(cwd)!r} took longer than {timeout_s:g} s and "
+                "was stopped; look for a hanging filter or a slow disk, then try again."
             ) from error
         except BaseException:
             _kill_group(process)

@@ -7,6 +7,7 @@ the payload: `SessionCreated` has its session id in ``session_id``, and so on.
 from __future__ import annotations
 
 from minutebook.domain.events.apply import (
+    AppliedProject,
     ChangeKind,
     FileStatus,
     PlanApplyCompleted,
@@ -20,6 +21,7 @@ from minutebook.domain.events.cancellation import (
     UnreleasedResource,
 )
 from minutebook.domain.events.config import ConfigChanged
+from minutebook.domain.events.conflict import Conflict, ConflictHunk, ConflictKind
 from minutebook.domain.events.entity import EntityDeleted
 from minutebook.domain.events.plan import PlanApplied, PlanCreated, PlanErrored, PlanPhaseChanged
 from minutebook.domain.events.plan_records import (
@@ -37,7 +39,11 @@ from minutebook.domain.events.sandbox import (
     SandboxReleaseFailed,
 )
 from minutebook.domain.events.session import SessionClosed, SessionCreated
-from minutebook.domain.events.validation import ValidationOutcome
+from minutebook.domain.events.validation import (
+    ValidationFailed,
+    ValidationOutcome,
+    ValidationPassed,
+)
 from minutebook.domain.trail_events import (
     AuditGap,
     AuditRecovered,
@@ -46,6 +52,10 @@ from minutebook.domain.trail_events import (
 )
 
 __all__ = [
+    "AppliedProject",
+    "Conflict",
+    "ConflictHunk",
+    "ConflictKind",
     "ApprovalDenied",
     "ApprovalGranted",
     "AuditGap",
@@ -79,5 +89,7 @@ __all__ = [
     "SessionCreated",
     "ToolInvoked",
     "UnreleasedResource",
+    "ValidationFailed",
     "ValidationOutcome",
+    "ValidationPassed",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minutebook.domain.events.apply import AppliedProject
 from minutebook.domain.events.cancellation import ReleasedResource, UnreleasedResource
 from minutebook.domain.events.validation import ValidationOutcome
 from minutebook.domain.state.base import State
@@ -44,14 +45,16 @@ class Execution(State):
 
 
 class Applied(State):
-    """What an apply did to the project."""
+    """What an apply did to the plan's projects."""
 
     plan_id: str
     """Whose changes."""
     commit_before: str
-    """The project's commit before."""
+    """The first project's commit before."""
     commit_after: str
-    """The project's commit after."""
+    """The first project's commit after."""
+    projects: tuple[AppliedProject, ...]
+    """Each of the plan's projects, in its order."""
     files_changed: int
     """How many files differ."""
     lines_added: int

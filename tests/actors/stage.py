@@ -129,8 +129,8 @@ class Stage:
         sandboxes = self.sandboxes()
         lifecycle = self.plans(sandboxes)
         ask_plans, ask_sandboxes = Service(lifecycle).ask, sandboxes.ask
-        parts = (tell, ask_plans, ask_sandboxes, self.sandbox_directory)
-        apply = Apply(self.serve(PlanApplyActor, SERVICE, *parts))
+        parts = (ask_plans, ask_sandboxes, self.sandbox_directory, self.redactor)
+        apply = Apply(self.serve(PlanApplyActor, SERVICE, self.outbox(PlanApplyActor), *parts))
         cancellation = self.serve(
             CancellationOrchestrator, SERVICE, tell, ask_plans, apply.ask, ask_sandboxes
         )

@@ -146,6 +146,8 @@ def test_the_catalogue_is_this() -> None:
         "session.closed",
         "session.created",
         "tool.invoked",
+        "validation.failed",
+        "validation.passed",
     ]
 
 
