@@ -77,13 +77,15 @@ def some_edits(number: int, size: Size, chance: random.Random) -> list[dict[str,
     hot = chance.random() < 0.5
     for _ in range(chance.randrange(1, 6)):
         # A few files and lines that many want to change: there will be conflicts.
-        file = chance.randrange(4) if hot else chance.randrange(size.files)
+        chosen = chance.randrange(4) if hot else chance.randrange(size.files)
         at = chance.choice([3, 15]) if hot else chance.randrange(LINES)
-        edits.append({"do": "edit", "name": file_name(file), "line": at, "text": f"plan {number}"})
+        edits.append(
+            {"do": "edit", "name": file_name(chosen), "line": at, "text": f"plan {number}"}
+        )
     for do, likely in (("create", 0.5), ("delete", 0.2), ("rename", 0.3), ("binary", 0.3)):
         if chance.random() < likely:
-            file = file_name(chance.randrange(size.files))
-            edits.append({"do": do, "name": file, "to": f"new/{do}-{number}"})
+            name = file_name(chance.randrange(size.files))
+            edits.append({"do": do, "name": name, "to": f"new/{do}-{number}"})
     if chance.random() < 0.2:
         edits.append({"do": "executable", "name": file_name(chance.randrange(size.files))})
     return edits

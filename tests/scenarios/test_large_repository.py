@@ -77,7 +77,7 @@ class Crew:
                     future.get(timeout=WAIT_S)
                 self.ends[error.__name__] += 1
                 continue
-            self.bases[plan_id] = future.get(timeout=WAIT_S).sandbox.commit
+            self.bases[plan_id] = str(future.get(timeout=WAIT_S).sandbox.commit)
         ready = [(plan_id, fate) for plan_id, fate, _ in working if plan_id in self.bases]
         self.chance.shuffle(ready)
         for plan_id, fate in ready:
@@ -188,8 +188,8 @@ def run(place: Path, size: Size, seed: int) -> Counter[str]:
 
 
 def test_a_sample_of_plans_makes_what_git_alone_would(tmp_path: Path) -> None:
-    ends = run(tmp_path, Size(files=120, commits=20, plans=8), seed=4)
-    assert ends.total() == 8
+    ends = run(tmp_path, Size(files=100, commits=10, plans=5), seed=5)
+    assert ends.total() == 5
     assert ends["applied"] >= 2
 
 
