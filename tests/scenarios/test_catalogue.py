@@ -55,6 +55,7 @@ def test_outcomes_tell_failures_from_successes(main_job: Trail, troubles: Trail)
         "plan.apply_completed",
         "plan.cancelled",
         "sandbox.release_failed",
+        "validation.failed",
         "audit.gap",
     }
     assert {entry["outcome"] for entry in entries} == {"success", "failure"}
