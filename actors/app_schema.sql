@@ -136,6 +136,7 @@ CREATE INDEX plan_decisions_by_plan ON plan_decisions (plan_id);
 CREATE TABLE plan_checkpoints (
     checkpoint_id TEXT    NOT NULL,
     project_name  TEXT    NOT NULL,
+    sandbox_id    TEXT    NOT NULL, -- it is of use as long as that is there
     plan_id       TEXT    NOT NULL REFERENCES plans (plan_id) ON DELETE CASCADE,
     name          TEXT    NOT NULL,
     "commit"      TEXT    NOT NULL,

@@ -19,7 +19,7 @@ from minutebook.actors.plan_workers import PlanWorkers
 from minutebook.actors.work.survivors import kill_survivors
 from minutebook.domain.commands import FailPlan, ReleaseSandbox
 from minutebook.domain.context import bind
-from minutebook.domain.errors import AuditClosed, MinutebookError, UnknownPlan, UnknownSandbox
+from minutebook.domain.errors import MinutebookError, UnknownPlan, UnknownSandbox
 from minutebook.domain.plan import Phase
 
 logger = logging.getLogger("minutebook.actors")
@@ -34,14 +34,8 @@ class PlanRecovery(PlanWorkers):
     """
 
     def __init__(self, service: str, outbox: Outbox, ask_sandboxes: Ask) -> None:
-        super().__init__(service, outbox)
-        self._ask_sandboxes = ask_sandboxes
+        super().__init__(service, outbox, ask_sandboxes)
         self._taken_over: dict[str, dict[str, Any]] = {}
-
-    def _release_sandboxes(self, plan_id: str) -> None:
-        # A failure is recorded by the sandboxes' actor; it is nothing to wait for.
-        with contextlib.suppress(AuditClosed):
-            self._ask_sandboxes(ReleaseSandbox(plan_id=plan_id))
 
     def _catch_up(self) -> None:
         super()._catch_up()

@@ -37,6 +37,8 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("config_path", "/etc/shop.toml", Path("/etc/shop.toml")),
     ("config_env_prefix", "SHOP_", "SHOP_"),
     ("sandbox_directory", "boxes", Path("boxes")),
+    ("sandbox_bytes_max", "1000000", 1_000_000),
+    ("sandbox_files_max", "1000", 1000),
     ("lockout_attempts", "3", 3),
     ("lockout_base", "0.5", 0.5),
     ("lockout_cap", "60", 60.0),
