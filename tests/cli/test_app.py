@@ -143,7 +143,9 @@ def test_users_tokens_and_sessions(
     session = use("session", "create", "local/reviewer", "--client", "tests").line
     assert json_of(use, "session", "show", session)["client"] == "tests"
     assert session in use("session", "list").out
+    options = f"--on-behalf-of eve --session {session}"
     assert use("session", "touch", session).status == 0
+    assert use("config", "set", "a.b", "1", options=options).status == 0
     assert use("session", "close", session, "--reason", "done").line.endswith("is closed")
     assert use("session", "list") == Said(0, "", "none\n")
     (closed,) = json_of(use, "session", "list", "--all")
@@ -155,6 +157,8 @@ def test_users_tokens_and_sessions(
         entries = [entry for entry in reader.entries() if not entry.type.startswith("audit.")]
     assert {entry.user_identity for entry in entries} == {"alice"}
     assert {entry.source.split("/")[0] for entry in entries} == {"minutebook-app"}
+    (changed,) = (entry for entry in entries if entry.type == "config.changed")
+    assert (changed.on_behalf_of, changed.session_id) == ("eve", session)
     for path in tmp_path.rglob("*"):
         if path.is_file():
             secrets = (PASSWORD, OTHER_PASSWORD, token.out.strip(), shown["secret_shown_once"])
