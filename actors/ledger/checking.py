@@ -73,7 +73,19 @@ def check_stretch(path: Path, first: int, last: int, sizes: Sequence[int]) -> St
 
 
 def _read(connection: apsw.Connection, first: int, last: int) -> list[Any]:
-    return connection.execute(_statement(), (first, last)).fetchall()
+    try:
+        return connection.execute(_statement(), (first, last)).fetchall()
+    except UnicodeDecodeError:
+        # Somebody put bytes there that are no text; then one after the other.
+        if last - first > 1:
+            middle = (first + last) // 2
+            return _read(connection, first, middle) + _read(connection, middle, last)
+        rows: list[Any] = connection.execute(
+            "SELECT log_index, recorded_at, leaf_hash, body, CAST(producer AS BLOB), producer_seq,"
+            " hash_version, 0, NULL, NULL FROM entries WHERE log_index = ?",
+            (first,),
+        ).fetchall()
+        return [(*row[:4], row[4].decode("utf-8", "replace"), *row[5:]) for row in rows]
 
 
 def _check_page(
@@ -176,7 +188,10 @@ def _explained(file: LedgerFile, index: int, *, leaf_fits: bool) -> list[Finding
         statement = f"SELECT {columns} FROM entries WHERE log_index = ?"
         return connection.execute(statement, (index,)).fetchall()
 
-    (row,) = file.run(read)
+    try:
+        (row,) = file.run(read)
+    except UnicodeDecodeError:
+        return [Finding("edited", index, "one of its columns is no text.")]
     entry = Entry._make(row)
     if entry.hash_version != HASH_VERSION:
         detail = f"its hash version is {entry.hash_version}, and {HASH_VERSION} is known here."

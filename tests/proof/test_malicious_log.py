@@ -156,6 +156,21 @@ def stored_bytes_that_are_no_event(log: Log) -> None:
     sql(log, f"UPDATE entries SET body = x'7b7d' WHERE log_index = {VICTIM}")
 
 
+@case("edited", "sequence_gap", at=VICTIM)
+def a_column_that_is_no_text(log: Log) -> None:
+    sql(log, f"UPDATE entries SET producer = CAST(x'ff' AS TEXT) WHERE log_index = {VICTIM}")
+
+
+@case("edited", at=VICTIM)
+def a_user_that_is_no_text(log: Log) -> None:
+    sql(log, f"UPDATE entries SET user_identity = CAST(x'ff' AS TEXT) WHERE log_index = {VICTIM}")
+
+
+@case("bad_signature")
+def a_checkpoint_that_is_no_text(log: Log) -> None:
+    sql(log, "UPDATE signed_notes SET note = CAST(x'ff' AS TEXT) WHERE number = 4")
+
+
 @case("edited", at=VICTIM)
 def the_bytes_of_another_entry(log: Log) -> None:
     sql(
