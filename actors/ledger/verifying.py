@@ -177,9 +177,13 @@ class _Verification:
             if connection.pragma("user_version") >= 2:
                 tree = connection.execute("SELECT size, hashes FROM tree").fetchone()
                 rows = connection.execute(
-                    "SELECT number, kind, size, note FROM signed_notes ORDER BY number"
+                    "SELECT number, CAST(kind AS BLOB), size, CAST(note AS BLOB) FROM signed_notes"
+                    " ORDER BY number"
                 )
-                stored = [StoredNote._make(row) for row in rows]
+                stored = [
+                    StoredNote(number, _text(kind), size, _text(note))
+                    for number, kind, size, note in rows
+                ]
             drift = list(schema_drift(connection))
         except apsw.SQLError as error:
             msg = f"ledger {self._file.path}: {error}; a table is missing: restore a backup."
@@ -347,6 +351,10 @@ class _Verification:
             if any(nodes.get((level, position)) != digest for position, digest in enumerate(below)):
                 return self._since is not None
         return True
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
 
 
 def _found(row: StoredNote) -> FoundNote:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from minutebook.actors.cli import main
 from minutebook.actors.ledger import checking, ed25519, proving, tree, verifying
 from minutebook.actors.ledger.inspection import SCHEMA_VERSION
 from minutebook.actors.ledger.verifying import verify_ledger
@@ -31,11 +30,6 @@ def vkeys(golden: Path) -> list[VerifierKey]:
     return [VerifierKey.of_text(line) for line in (golden / "vkeys").read_text().splitlines()]
 
 
-def run(golden: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "minutebook.actors.cli", *arguments]
-    return subprocess.run(command, cwd=golden, capture_output=True, text=True)
-
-
 def test_there_is_one_of_this_version() -> None:
     assert GOLDEN / f"version_{SCHEMA_VERSION}.tar.gz" in ARCHIVES
 
@@ -54,15 +48,14 @@ def test_the_golden_ledger_verifies(golden: Path) -> None:
         assert report.signed_size == report.entries > 100
 
 
-def test_its_proofs_hold(golden: Path) -> None:
+def test_its_proofs_hold(golden: Path, capsys: pytest.CaptureFixture[str]) -> None:
     key = (golden / "vkeys").read_text().splitlines()[1]
     older = (golden / "vkeys").read_text().splitlines()[0]
-    checked = run(golden, "check", "entry.tlog-proof", "--vkey", key)
-    assert checked.returncode == 0, checked.stderr
-    assert "log_index: 7" in checked.stdout
-    both = ("--vkey", key, "--vkey", older)
-    grown = run(golden, "check", "growth.proof", "--old", "old.checkpoint", *both)
-    assert grown.returncode == 0, grown.stderr
+    proof, growth = str(golden / "entry.tlog-proof"), str(golden / "growth.proof")
+    assert main.run(["check", proof, "--vkey", key]) == 0
+    assert "log_index: 7\n" in capsys.readouterr().out
+    both, old = ("--vkey", key, "--vkey", older), str(golden / "old.checkpoint")
+    assert main.run(["check", growth, "--old", old, *both]) == 0
 
 
 CHANGES = {

@@ -156,6 +156,21 @@ def stored_bytes_that_are_no_event(log: Log) -> None:
     sql(log, f"UPDATE entries SET body = x'7b7d' WHERE log_index = {VICTIM}")
 
 
+@case("edited", "sequence_gap", at=VICTIM)
+def a_column_that_is_no_text(log: Log) -> None:
+    sql(log, f"UPDATE entries SET producer = CAST(x'ff' AS TEXT) WHERE log_index = {VICTIM}")
+
+
+@case("edited", at=VICTIM)
+def a_user_that_is_no_text(log: Log) -> None:
+    sql(log, f"UPDATE entries SET user_identity = CAST(x'ff' AS TEXT) WHERE log_index = {VICTIM}")
+
+
+@case("bad_signature")
+def a_checkpoint_that_is_no_text(log: Log) -> None:
+    sql(log, "UPDATE signed_notes SET note = CAST(x'ff' AS TEXT) WHERE number = 4")
+
+
 @case("edited", at=VICTIM)
 def the_bytes_of_another_entry(log: Log) -> None:
     sql(
@@ -299,7 +314,8 @@ def the_tail_cut_with_the_side_file_and_caught_by_a_witness(log: Log) -> None:
 @case("truncated")
 def the_tail_cut_and_signed_again_where_it_ends_now(log: Log) -> None:
     with forging.forging(log.path) as database:
-        size = forging.checkpoints(database)[-2][1] + 1
+        sizes = [row[1] for row in forging.checkpoints(database)]
+        size = next(each for each in range(sizes[4] + 1, ENTRIES) if each not in sizes)
         forging.cut(database, size)
         root = forging.roots(database, [size])[size]
         note = forging.sign(Checkpoint(origin_of(log), size, root), forging.signer_of(log.key))
