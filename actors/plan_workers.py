@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from minutebook.actors.base import Ask, handles
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_keeping import PlanKeeper
+from minutebook.actors.work.survivors import start_time
 from minutebook.domain.commands import (
     BeginPhase,
     CompletePhase,
@@ -160,6 +162,13 @@ class PlanWorkers(PlanKeeper):
 
     def _work_on(self, plan_id: str) -> None:
         self._database.execute(
-            "INSERT OR REPLACE INTO plan_workers (plan_id, producer, since_at) VALUES (?, ?, ?)",
-            (plan_id, self._outbox.producer, to_microseconds(datetime.now(UTC))),
+            "INSERT OR REPLACE INTO plan_workers (plan_id, producer, host_pid, host_started,"
+            " since_at) VALUES (?, ?, ?, ?, ?)",
+            (
+                plan_id,
+                self._outbox.producer,
+                os.getpid(),
+                start_time(os.getpid()),
+                to_microseconds(datetime.now(UTC)),
+            ),
         )
