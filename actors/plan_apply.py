@@ -129,6 +129,9 @@ class PlanApplyActor(StatefulActor):
         if plan.processing_state is ProcessingState.PROCESSING:
             msg = f"plan {plan.plan_id}: its work has not ended; wait for execute() to resolve."
             raise IllegalTransition(msg)
+        if plan.processing_state is ProcessingState.QUEUED:
+            msg = f"plan {plan.plan_id} was corrected; execute() it again first."
+            raise IllegalTransition(msg)
         # Before the plan enters the phase: a dirty project can be cleaned and applied to then.
         for project in plan.projects:
             ensure_ready(project)

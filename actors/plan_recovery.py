@@ -1,7 +1,7 @@
 """What becomes of a plan whose worker died.
 
-A row in `plan_workers` is there from the moment when a system takes a plan into a phase of
-work until that system holds nothing of the plan any more. When the system is gone (its
+A row in `plan_workers` is there from the moment when a system begins to execute a plan until
+that system holds nothing of the plan any more. When the system is gone (its
 producer is, by the same rule as for the outbox), whoever finds the row first takes it over
 and puts the plan right: what is left of its processes is killed, its sandboxes are released,
 and it ends as errored. A row of a system that lives is nobody else's business.
@@ -19,8 +19,7 @@ from minutebook.actors.plan_workers import PlanWorkers
 from minutebook.actors.work.survivors import kill_survivors
 from minutebook.domain.commands import FailPlan, ReleaseSandbox
 from minutebook.domain.context import bind
-from minutebook.domain.errors import AuditClosed, MinutebookError, UnknownPlan, UnknownSandbox
-from minutebook.domain.plan import Phase
+from minutebook.domain.errors import MinutebookError, UnknownPlan, UnknownSandbox
 
 logger = logging.getLogger("minutebook.actors")
 
@@ -34,14 +33,8 @@ class PlanRecovery(PlanWorkers):
     """
 
     def __init__(self, service: str, outbox: Outbox, ask_sandboxes: Ask) -> None:
-        super().__init__(service, outbox)
-        self._ask_sandboxes = ask_sandboxes
+        super().__init__(service, outbox, ask_sandboxes)
         self._taken_over: dict[str, dict[str, Any]] = {}
-
-    def _release_sandboxes(self, plan_id: str) -> None:
-        # A failure is recorded by the sandboxes' actor; it is nothing to wait for.
-        with contextlib.suppress(AuditClosed):
-            self._ask_sandboxes(ReleaseSandbox(plan_id=plan_id))
 
     def _catch_up(self) -> None:
         super()._catch_up()
@@ -60,17 +53,15 @@ class PlanRecovery(PlanWorkers):
                     )
 
     def _take_over(self) -> None:
-        # An apply has an intent, which says how far it came.
         rows = self._database.rows(
-            "SELECT DISTINCT producer FROM plan_workers WHERE producer <> ? AND phase = ?",
-            (self._outbox.producer, Phase.EXECUTE.value),
+            "SELECT DISTINCT producer FROM plan_workers WHERE producer <> ?",
+            (self._outbox.producer,),
         )
         for producer in [row["producer"] for row in rows if self._outbox.is_gone(row["producer"])]:
             # Only one of those who find it gets it.
             taken = self._database.rows(
-                "UPDATE plan_workers SET producer = ?1 WHERE producer = ?2 AND phase = ?3"
-                " RETURNING *",
-                (self._outbox.producer, producer, Phase.EXECUTE.value),
+                "UPDATE plan_workers SET producer = ? WHERE producer = ? RETURNING *",
+                (self._outbox.producer, producer),
             )
             self._taken_over |= {row["plan_id"]: row for row in taken}
 

@@ -30,6 +30,7 @@ from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
 from minutebook.actors.sandboxes import Sandboxes
 from minutebook.actors.session import SessionActor, Sessions
 from minutebook.actors.starting import start
+from minutebook.actors.work_limits import SizeLimits
 from minutebook.domain.errors import AuditClosed, MinutebookError
 from minutebook.domain.redaction import Redactor
 
@@ -57,6 +58,7 @@ class Services:
         app_path: the app database.
         config_path: the TOML file of the configuration.
         sandbox_directory: where sandboxes are made.
+        sandbox_limits: how large they may become.
         redactor: masks secrets.
         refuse: raises when the host may not have anything done that is to be recorded.
         revive: called by whoever asks when they are stopped, or left; see `restart`.
@@ -70,6 +72,7 @@ class Services:
         app_path: Path,
         config_path: Path,
         sandbox_directory: Path,
+        sandbox_limits: SizeLimits,
         redactor: Redactor,
         refuse: Callable[[], None],
         revive: Callable[[], None],
@@ -78,6 +81,7 @@ class Services:
         self._app_path = app_path
         self._config_path = config_path
         self._sandbox_directory = sandbox_directory
+        self._sandbox_limits = sandbox_limits
         self._redactor = redactor
         self.left = False
         """Whether this is a forked child, where they were not started anew."""
@@ -124,7 +128,12 @@ class Services:
             plans = self._start_stateful(PlanLifecycleActor, ask_sandboxes)
             ask_plans = Service(plans).ask
             apply = self._start_stateful(
-                PlanApplyActor, ask_plans, ask_sandboxes, directory, self._redactor
+                PlanApplyActor,
+                ask_plans,
+                ask_sandboxes,
+                directory,
+                self._redactor,
+                self._sandbox_limits,
             )
             cancellation = self._start(
                 CancellationOrchestrator, tell, ask_plans, Service(apply).ask, ask_sandboxes

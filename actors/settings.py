@@ -56,6 +56,10 @@ class Settings(BaseModel):
     """The TOML file of `system.config`; ``<ledger>.config.toml`` when not given."""
     sandbox_directory: Path | None = None
     """Where sandboxes are made; ``<ledger>.sandboxes`` when not given."""
+    sandbox_bytes_max: int | None = Field(default=None, ge=1)
+    """Most bytes that the sandboxes of a plan may have, where an execution gives no limit."""
+    sandbox_files_max: int | None = Field(default=None, ge=1)
+    """Most files that the sandboxes of a plan may have, where an execution gives no limit."""
 
 
 class SettingsGiven(TypedDict, total=False):
@@ -77,6 +81,8 @@ class SettingsGiven(TypedDict, total=False):
     allow_network_file_system: bool
     config_path: str | os.PathLike[str] | None
     sandbox_directory: str | os.PathLike[str] | None
+    sandbox_bytes_max: int | None
+    sandbox_files_max: int | None
 
 
 def load_settings(given: SettingsGiven) -> Settings:

@@ -257,6 +257,7 @@ class AuditSystem:
 
     def _start_services(self, redactor: Redactor) -> None:
         from minutebook.actors.services import Services
+        from minutebook.actors.work_limits import SizeLimits
 
         chosen = self._settings
         self._services = services = Services(
@@ -265,6 +266,7 @@ class AuditSystem:
             app_path=side_file(self.path, ".app.db"),
             config_path=chosen.config_path or side_file(self.path, ".config.toml"),
             sandbox_directory=chosen.sandbox_directory or side_file(self.path, ".sandboxes"),
+            sandbox_limits=SizeLimits(chosen.sandbox_bytes_max, chosen.sandbox_files_max),
             redactor=redactor,
             refuse=self._refuse_unrecorded,
             revive=self._revive_services,

@@ -35,6 +35,8 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("allow_network_file_system", "true", True),
     ("config_path", "/etc/shop.toml", Path("/etc/shop.toml")),
     ("sandbox_directory", "boxes", Path("boxes")),
+    ("sandbox_bytes_max", "1000000", 1_000_000),
+    ("sandbox_files_max", "1000", 1000),
 ]
 
 

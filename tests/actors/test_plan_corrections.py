@@ -69,7 +69,8 @@ def test_append_goes_on_and_revert_goes_back_to_the_checkpoint_or_to_the_beginni
     (sandbox / "left.ignored").write_text("left")
     assert tell_attempts(workshop, plan_id) == ["1 None", "3 less"]
     assert not (sandbox / "left.ignored").exists()
-    held = {d.decision_id: d.reverted_by for d in workshop.plans.decisions(plan_id).get(WAIT_S)}
+    decisions = workshop.plans.decisions(plan_id).get(timeout=WAIT_S)
+    held = {decision.decision_id: decision.reverted_by for decision in decisions}
     assert held[before] is None
     assert held[between] == correction.attempt_id
     assert held[after] not in (None, correction.attempt_id)
@@ -106,12 +107,10 @@ def test_a_correction_may_re_enter_strategize(workshop: Workshop, project: Proje
     plan = known(workshop, plan_id)
     assert (plan.phase, plan.processing_state) == (Phase.STRATEGIZE, ProcessingState.QUEUED)
     assert plan.changeset_id is None
-    for too_soon in (
-        lambda: execute(workshop, plan_id, ["true"]),
-        lambda: apply(workshop, plan_id),
-    ):
-        with pytest.raises(IllegalTransition):
-            too_soon()
+    with pytest.raises(IllegalTransition, match=r"say it with strategize\(\)"):
+        execute(workshop, plan_id, ["true"])
+    with pytest.raises(IllegalTransition):
+        apply(workshop, plan_id)
     workshop.plans.strategize(plan_id, strategy="otherwise").get(timeout=WAIT_S)
     assert known(workshop, plan_id).strategy == "otherwise"
     assert tell_attempts(workshop, plan_id) == ["1 None", "2 hello"]
