@@ -28,6 +28,7 @@ STORY = (
     "plan.created",
     "plan.phase_changed",
     "sandbox.created",
+    "validation.passed",
     "resource.modified",
     "plan.apply_completed",
     "plan.applied",
