@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from minutebook.actors.base import Ask, handles
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_keeping import PlanKeeper
+from minutebook.actors.work.survivors import start_time
 from minutebook.domain.commands import (
     BeginPhase,
     CompletePhase,
@@ -60,8 +62,9 @@ class PlanWorkers(PlanKeeper):
             reason = f"it was executed {plan.attempts} times, which is its limit"
             if exhausted:
                 self._constrain(recording, plan.plan_id, reason)
-            else:
-                self._work_on(plan.plan_id, command.phase)
+            elif command.phase is Phase.EXECUTE:
+                # An apply has an intent, which says how far it came.
+                self._work_on(plan.plan_id)
             if re_entry and not exhausted:
                 # The correction has told of the phase.
                 self._update(plan.plan_id, processing_state=PROCESSING.value, **changes)
@@ -157,9 +160,15 @@ class PlanWorkers(PlanKeeper):
         with contextlib.suppress(AuditClosed):
             self._ask_sandboxes(ReleaseSandbox(plan_id=plan_id))
 
-    def _work_on(self, plan_id: str, phase: Phase) -> None:
+    def _work_on(self, plan_id: str) -> None:
         self._database.execute(
-            "INSERT OR REPLACE INTO plan_workers (plan_id, producer, phase, since_at)"
-            " VALUES (?, ?, ?, ?)",
-            (plan_id, self._outbox.producer, phase.value, to_microseconds(datetime.now(UTC))),
+            "INSERT OR REPLACE INTO plan_workers (plan_id, producer, host_pid, host_started,"
+            " since_at) VALUES (?, ?, ?, ?, ?)",
+            (
+                plan_id,
+                self._outbox.producer,
+                os.getpid(),
+                start_time(os.getpid()),
+                to_microseconds(datetime.now(UTC)),
+            ),
         )

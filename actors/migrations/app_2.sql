@@ -25,10 +25,11 @@ ALTER TABLE plans ADD COLUMN attempts_max INTEGER NOT NULL DEFAULT 10;
 
 CREATE INDEX plans_by_parent ON plans (parent_plan_id) WHERE parent_plan_id IS NOT NULL;
 
-CREATE TABLE plan_workers ( -- there as long as something works on the plan
+CREATE TABLE plan_workers ( -- there as long as a system executes the plan
     plan_id     TEXT    PRIMARY KEY,
     producer    TEXT    NOT NULL, -- of the system that does
-    phase       TEXT    NOT NULL, -- what it is doing
+    host_pid    INTEGER NOT NULL, -- of its process
+    host_started INTEGER,         -- when that began, as in /proc/<pid>/stat
     mark        TEXT,             -- in the environment of each process of the work
     pid         INTEGER,          -- of the work's first process, leader of its group
     pid_started INTEGER,          -- when that began, as in /proc/<pid>/stat

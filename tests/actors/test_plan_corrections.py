@@ -268,3 +268,21 @@ def test_a_host_records_what_it_decides_and_uses(
         workshop.plans.decide(plan_id, "q", choice="c", parent="nope").get(timeout=WAIT_S)
     with pytest.raises(UnknownSandbox, match=r"execute\(\) it first"):
         workshop.sandboxes.checkpoint(plan_id, name="early").get(timeout=WAIT_S)
+
+
+def test_the_kept_sandbox_of_a_failed_plan_is_gone_on_with(
+    stage: Stage, workshop: Workshop, project: Project
+) -> None:
+    plan_id = ready(workshop, project)
+    decision = decide(workshop, plan_id)
+    with pytest.raises(WorkFailed):
+        workshop.apply.execute(plan_id, works.fail, keep=True).get(timeout=WAIT_S)
+    (kept,) = workshop.sandboxes.list().get(timeout=WAIT_S)
+    assert (Path(kept.path) / "half.txt").exists()
+    correct(workshop, plan_id, decision, "append")
+    done = execute(workshop, plan_id, works.note_attempt)
+    assert (done.sandbox.sandbox_id, done.files_changed) == (kept.sandbox_id, 2)
+    apply(workshop, plan_id)
+    assert workshop.sandboxes.list().get(timeout=WAIT_S) == (kept,)
+    workshop.sandboxes.release(plan_id).get(timeout=WAIT_S)
+    nothing_is_left(stage, project)

@@ -77,7 +77,7 @@ def some_edits(number: int, size: Size, chance: random.Random) -> list[dict[str,
     hot = chance.random() < 0.5
     for _ in range(chance.randrange(1, 6)):
         # A few files and lines that many want to change: there will be conflicts.
-        chosen = chance.randrange(4) if hot else chance.randrange(size.files)
+        chosen = chance.randrange(2) if hot else chance.randrange(size.files)
         at = chance.choice([3, 15]) if hot else chance.randrange(LINES)
         edits.append(
             {"do": "edit", "name": file_name(chosen), "line": at, "text": f"plan {number}"}
