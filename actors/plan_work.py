@@ -38,6 +38,7 @@ from minutebook.domain.commands import (
 )
 from minutebook.domain.context import Binding
 from minutebook.domain.errors import (
+    AuditClosed,
     IllegalTransition,
     MinutebookError,
     PlanConstrained,
@@ -104,7 +105,8 @@ class PlanWork:
             raise
         finally:
             # Last of all: nobody has to look after the plan for us from here on.
-            self._ask_plans(LeavePlan(plan_id=self._plan.plan_id))
+            with contextlib.suppress(AuditClosed):
+                self._ask_plans(LeavePlan(plan_id=self._plan.plan_id))
 
     def hold(self, because: str) -> HeldWork:
         """Have the work begin nothing new, and return how its processes are known.

@@ -23,7 +23,7 @@ ENVIRONMENT_PREFIX: Final = "MINUTEBOOK_"
 FILE_VARIABLE: Final = "MINUTEBOOK_SETTINGS_FILE"
 """Names the TOML file, where no keyword does."""
 
-_PATHS: Final = ("config_path", "sandbox_directory")
+_PATHS: Final = ("config_path", "sandbox_directory", "checkpoints_path", "signing_key_path")
 """Taken from the file's directory, where a file gives them relative."""
 
 
@@ -82,6 +82,10 @@ class Settings(BaseModel):
     """Where sandboxes are made; ``<ledger>.sandboxes`` when not given."""
     cancel_deadline: float = Field(default=10.0, gt=0, le=3600)
     """Seconds that a cancellation waits for the holders of what the plan holds."""
+    sandbox_bytes_max: int | None = Field(default=None, ge=1)
+    """Most bytes that the sandboxes of a plan may have, where an execution gives no limit."""
+    sandbox_files_max: int | None = Field(default=None, ge=1)
+    """Most files that the sandboxes of a plan may have, where an execution gives no limit."""
     lockout_attempts: int = Field(default=5, ge=1, le=1000)
     """Wrong passwords in a row before a user is locked; after a lock, one brings the next."""
     lockout_base: float = Field(default=30.0, gt=0, le=86_400)
@@ -120,6 +124,8 @@ class SettingsGiven(TypedDict, total=False):
     config_env_prefix: str | None
     sandbox_directory: str | os.PathLike[str] | None
     cancel_deadline: float
+    sandbox_bytes_max: int | None
+    sandbox_files_max: int | None
     lockout_attempts: int
     lockout_base: float
     lockout_cap: float

@@ -305,6 +305,7 @@ class AuditSystem:
         from minutebook.actors.lockout import LockoutRules
         from minutebook.actors.services import Services
         from minutebook.actors.session import SessionLimits
+        from minutebook.actors.work_limits import SizeLimits
 
         chosen = self._settings
         self._services = services = Services(
@@ -318,6 +319,7 @@ class AuditSystem:
                 self._note_config,
             ),
             sandbox_directory=chosen.sandbox_directory or side_file(self.path, ".sandboxes"),
+            sandbox_limits=SizeLimits(chosen.sandbox_bytes_max, chosen.sandbox_files_max),
             redactor=redactor,
             lockout=LockoutRules(chosen.lockout_attempts, chosen.lockout_base, chosen.lockout_cap),
             limits=SessionLimits(chosen.session_lifetime, chosen.session_idle),

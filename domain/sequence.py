@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from minutebook.domain.finding import Finding
+
+HOLE_ENDING: Final = "and no audit.gap says why."
+"""How the finding of a hole ends, unlike that of a number that comes twice."""
 
 
 class Run(NamedTuple):
@@ -68,7 +71,7 @@ class Sequences:
                         "reordered",
                         hole.log_index,
                         f"producer {producer}: {_numbers(run.first_seq, run.next_seq)} at entry"
-                        f" {run.log_index} come before what is at entry {hole.log_index}.",
+                        f" {run.log_index} should stand before entry {hole.log_index}.",
                     )
                 )
                 return
@@ -76,7 +79,7 @@ class Sequences:
             Finding(
                 "sequence_gap",
                 run.log_index,
-                f"producer {producer}: {_numbers(run.first_seq, run.next_seq)} were there before.",
+                f"producer {producer}: {_numbers(run.first_seq, run.next_seq)} a second time.",
             )
         )
 
@@ -88,8 +91,8 @@ class Sequences:
                 yield Finding(
                     "sequence_gap",
                     hole.log_index,
-                    f"producer {producer}: {_numbers(hole.first_seq, hole.next_seq)} are missing"
-                    " before it, and no audit.gap says why.",
+                    f"producer {producer}: {_numbers(hole.first_seq, hole.next_seq)} missing before"
+                    f" it, {HOLE_ENDING}",
                 )
 
 

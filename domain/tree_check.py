@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from minutebook.domain.finding import Finding
 from minutebook.domain.merkle import EMPTY, CompactRange, folded
+from minutebook.domain.sequence import HOLE_ENDING
 
 BLOCK_LEVEL: Final = 8
 """Of the root of a block."""
@@ -39,6 +40,8 @@ class Suspect(NamedTuple):
     """Where it ends, exclusive."""
     detail: str
     """Why, in words."""
+    reach: int
+    """Up to where a hole in a producer's numbers may be seen that is of this stretch."""
 
 
 class Block(NamedTuple):
@@ -141,8 +144,8 @@ class TreeCheck:
             else "the stored tree has another root for them than was signed"
         )
         for first, last in _differing(passed, place):
-            stretch = Suspect(first << BLOCK_LEVEL, last << BLOCK_LEVEL, why)
-            self.suspects.append(stretch)
+            end = last << BLOCK_LEVEL
+            self.suspects.append(Suspect(first << BLOCK_LEVEL, end, why, end))
         self._good, self._since = grown, self._since[len(passed) :]
         self.signed_size = head.size
         self.held.add((head.size, head.root))
@@ -150,9 +153,14 @@ class TreeCheck:
     def disagreements(self) -> Iterator[tuple[Head, int, bool]]:
         """Yield heads that do not hold, the size of the newest before them that does, and whether
         a later one does hold; when all was taken.
+
+        Those that end within a block that is a suspect itself are left out.
         """
         for head, good in self._unresolved:
-            yield head, good, head.size <= self.signed_size
+            is_later = head.size <= self.signed_size
+            is_known = any(each.first < head.size and each.last > good for each in self.suspects)
+            if not (is_later and is_known):
+                yield head, good, is_later
 
     def beyond(self) -> Head | None:
         """Return the largest head that the ledger has not enough entries for."""
@@ -180,21 +188,23 @@ def judged(suspects: Iterable[Suspect], known: Sequence[Finding]) -> Iterator[Fi
         suspects: stretches that do not lead to what was signed.
         known: findings, of which some may say why.
     """
-    for first, last, detail in suspects:
-        within = [
-            finding
-            for finding in known
-            if finding.log_index is not None and first <= finding.log_index < last
-        ]
-        if any(finding.kind in ("reordered", "deleted", "edited") for finding in within):
+    placed = [
+        (finding, finding.log_index or 0) for finding in known if finding.log_index is not None
+    ]
+    for first, last, detail, reach in suspects:
+        if any(
+            finding.kind in ("reordered", "deleted", "edited") and first <= index < last
+            for finding, index in placed
+        ):
             continue
         holes = [
-            finding
-            for finding in within
-            if finding.kind == "sequence_gap" and finding.detail.endswith("says why.")
+            index
+            for finding, index in placed
+            if finding.kind == "sequence_gap"
+            and finding.detail.endswith(HOLE_ENDING)
+            and first <= index < reach
         ]
         if holes:
-            index = holes[0].log_index
-            yield Finding("deleted", index, f"entries before it are missing: {detail}.")
+            yield Finding("deleted", holes[0], f"entries before it are missing: {detail}.")
         else:
             yield Finding("edited", first, f"among entries {first} to {last - 1}: {detail}.")

@@ -9,6 +9,7 @@ whose ``producer`` it names.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.recording import Recording
+from minutebook.actors.work.survivors import start_time
 from minutebook.domain.context import Binding
 from minutebook.domain.entry import to_microseconds
 from minutebook.domain.events import CancelPolicy
@@ -297,9 +299,18 @@ class CancellationRecord:
             return self._database.row("SELECT * FROM plan_workers WHERE plan_id = ?", (plan_id,))
 
     def is_worked_on_elsewhere(self, plan_id: str) -> bool:
-        """Tell whether another process that lives has to do with a plan."""
+        """Tell whether another process that lives executes or applies a plan."""
+        with self._lock:
+            applies = self._database.rows(
+                "SELECT producer FROM intents WHERE actor = 'apply' AND detail ->> 'plan_id' = ?",
+                (plan_id,),
+            )
+        if any(self.is_elsewhere(row["producer"]) for row in applies):
+            return True
         worker = self.worker(plan_id)
-        return worker is not None and self.is_elsewhere(worker["producer"])
+        if worker is None or worker["producer"] == self.producer:
+            return False
+        return self.is_elsewhere(worker["producer"]) or _lives(worker)
 
     def is_elsewhere(self, producer: str) -> bool:
         """Tell whether a system is another one that lives."""
@@ -362,3 +373,9 @@ class CancellationRecord:
 def unsaid(owner: str, plan_id: str) -> HeldResource:
     """Return what stands for what a holder has not said that it holds."""
     return HeldResource(kind=owner, id=plan_id, plan_id=plan_id, owner=owner)
+
+
+def _lives(worker: dict[str, Any]) -> bool:
+    """Tell whether another process is there, whatever has become of its journal."""
+    pid, started = worker["host_pid"], worker["host_started"]
+    return started is not None and pid != os.getpid() and start_time(pid) == started

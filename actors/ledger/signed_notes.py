@@ -59,6 +59,8 @@ class Judged:
     """What is wrong with notes by themselves."""
     heads: list[Head] = field(default_factory=list)
     """What was signed by keys that are known."""
+    in_ledger: int = 0
+    """How many of them the ledger has."""
     only_outside: list[tuple[Head, str]] = field(default_factory=list)
     """Which of those the ledger does not have, and where they were found."""
 
@@ -120,6 +122,10 @@ def judge(found: Iterable[FoundNote], trusted: Trust) -> Judged:
             judged.heads.append(head)
             if piece.stored is not None:
                 in_ledger.add(piece.note.text)
+    judged.in_ledger = len(in_ledger)
+    if len(in_ledger) < sum(row.kind == "checkpoint" for row in stored):
+        # What the ledger has in its place is named already.
+        return judged
     texts: dict[str, str] = {}
     for piece in found:
         if piece.stored is None and piece.note is not None:

@@ -131,13 +131,15 @@ class StoredNodes:
 
     def _read(self, block: int) -> list[list[bytes]]:
         first = block << STORED_LEVEL
-        rows = self._connection.execute(
+        rows: list[Any] = self._connection.execute(
             "SELECT log_index, leaf_hash FROM entries"
             " WHERE log_index >= ? AND log_index < ? ORDER BY log_index",
             (first, first + BLOCK),
         ).fetchall()
         # Only what stands without holes at the beginning tells nodes.
-        leaves = [digest for place, (index, digest) in enumerate(rows, first) if index == place]
+        leaves: list[bytes] = [
+            digest for place, (index, digest) in enumerate(rows, first) if index == place
+        ]
         levels = [leaves] + [[] for _ in range(STORED_LEVEL)]
         for level, _, hashes in CompactRange(0, ()).extended(leaves)[1]:
             levels[level] = hashes

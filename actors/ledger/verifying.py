@@ -62,7 +62,7 @@ class _Snapshot(NamedTuple):
 
     origin: str
     next_index: int
-    entries: int
+    near: int
     outside: int
     tree: tuple[int, bytes] | None
     stored: list[StoredNote]
@@ -140,10 +140,12 @@ class _Verification:
         trusted = trust(snapshot.origin, found, self._keys)
         signed = judge(found, trusted)
         self._findings += signed.findings
-        known_size = max([snapshot.entries, snapshot.tree[0] if snapshot.tree else 0])
-        end = min(snapshot.next_index, known_size)
+        end = min(snapshot.next_index, max(snapshot.near, snapshot.tree[0] if snapshot.tree else 0))
         if snapshot.outside or end < snapshot.next_index:
             detail = f"there are entries before the first or far behind the last, entry {end - 1}."
+            self._findings.append(Finding("edited", None, detail))
+        if signed.in_ledger and snapshot.origin != trusted.origin:
+            detail = f"it says that it is {snapshot.origin}, and has signed as {trusted.origin}."
             self._findings.append(Finding("edited", None, detail))
         heads = list(signed.heads)
         start = 0
@@ -165,26 +167,30 @@ class _Verification:
         connection.execute("BEGIN")
         try:
             ledger_id = connection.execute("SELECT ledger_id FROM ledger").get
-            next_index, count, outside = connection.execute(
+            next_index, near, outside = connection.execute(
                 "SELECT (SELECT coalesce(max(log_index), -1) + 1 FROM entries),"
-                " (SELECT count(*) FROM entries), (SELECT count(*) FROM entries WHERE log_index < 0)"
+                " (SELECT count(*) FROM entries WHERE log_index BETWEEN 0"
+                " AND (SELECT count(*) FROM entries)),"
+                " (SELECT count(*) FROM entries WHERE log_index < 0)"
             ).fetchone() or (0, 0, 0)
             tree, stored = None, []
             if connection.pragma("user_version") >= 2:
                 tree = connection.execute("SELECT size, hashes FROM tree").fetchone()
                 rows = connection.execute(
-                    "SELECT number, kind, size, note FROM signed_notes ORDER BY number"
+                    "SELECT number, CAST(kind AS BLOB), size, CAST(note AS BLOB) FROM signed_notes"
+                    " ORDER BY number"
                 )
-                stored = [StoredNote._make(row) for row in rows]
+                stored = [
+                    StoredNote(number, _text(kind), size, _text(note))
+                    for number, kind, size, note in rows
+                ]
             drift = list(schema_drift(connection))
         except apsw.SQLError as error:
             msg = f"ledger {self._file.path}: {error}; a table is missing: restore a backup."
             raise LedgerError(msg) from error
         finally:
             connection.execute("COMMIT")
-        return _Snapshot(
-            origin_of(str(ledger_id)), next_index, count - outside, outside, tree, stored, drift
-        )
+        return _Snapshot(origin_of(str(ledger_id)), next_index, near, outside, tree, stored, drift)
 
     def _known(self, ids: Sequence[str]) -> set[str]:
         statement = by_ids(ids)
@@ -293,7 +299,7 @@ class _Verification:
                 self._findings.append(Finding("forked", good, detail))
             elif not suspects or suspects[-1].first != good:
                 why = f"they do not lead to the checkpoint of {head.size} entries {head.where}"
-                suspects.append(Suspect(good, head.size, why))
+                suspects.append(Suspect(good, head.size, why, end))
         self._findings += judged(suspects, tuple(self._findings))
         beyond = check.beyond()
         tree_size = snapshot.tree[0] if snapshot.tree else 0
@@ -345,6 +351,10 @@ class _Verification:
             if any(nodes.get((level, position)) != digest for position, digest in enumerate(below)):
                 return self._since is not None
         return True
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
 
 
 def _found(row: StoredNote) -> FoundNote:

@@ -61,6 +61,7 @@ from minutebook.domain.events.validation import (
     ValidationPassed,
 )
 from minutebook.domain.trail_events import (
+    AuditCheckpointed,
     AuditGap,
     AuditRecovered,
     AuditSystemClosed,
@@ -73,6 +74,7 @@ __all__ = [
     "ApplyOutcome",
     "ApprovalDenied",
     "ApprovalGranted",
+    "AuditCheckpointed",
     "AuditGap",
     "AuditRecovered",
     "AuditSystemClosed",

@@ -10,10 +10,19 @@ from typing import Any
 
 import pytest
 
+from minutebook.actors.apply_record import UNDOING, ApplyRecord
+from minutebook.actors.base import CatchUp
 from minutebook.actors.moving.move import Move
 from minutebook.actors.plan_merge import PlanMerge
+from minutebook.actors.reply import Reply
 from minutebook.actors.work.context import WorkContext
-from minutebook.domain.errors import MergeConflict, ProjectError, ValidationFailed, WorkFailed
+from minutebook.domain.errors import (
+    AppDatabaseError,
+    MergeConflict,
+    ProjectError,
+    ValidationFailed,
+    WorkFailed,
+)
 from minutebook.domain.plan import Phase
 from tests.actors.planning import known
 from tests.actors.project import Project, is_running
@@ -229,4 +238,41 @@ def test_an_apply_is_stopped_before_it_moves_and_undone_amid_it(
     failing_second(monkeypatch, lambda: merges[-1].stop("too late"))
     workshop.apply.apply(plan_id).get(timeout=WAIT_S)
     assert project.head != before[1]
+    nothing_is_left(stage, project)
+
+
+def test_a_step_that_could_not_be_noted_is_gone_on_from_by_the_next_look(
+    stage: Stage,
+    workshop: Workshop,
+    project: Project,
+    plain: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The state in the database decides: it says that the projects are being moved."""
+    plan_id = executed(workshop, project.path, plain)
+
+    def fail() -> None:
+        raise ProjectError("a disk is full; make room.")
+
+    failing_second(monkeypatch, fail)
+    step = ApplyRecord.step
+
+    def refusing(record: ApplyRecord, recording: Any, intent: Any, kind: str, **more: Any) -> Any:
+        if kind == UNDOING:
+            raise AppDatabaseError("it cannot be written; make room.")
+        return step(record, recording, intent, kind, **more)
+
+    monkeypatch.setattr(ApplyRecord, "step", refusing)
+    with pytest.raises(AppDatabaseError):
+        workshop.apply.apply(plan_id).get(timeout=WAIT_S)
+    assert known(workshop, plan_id).phase is Phase.APPLY
+    assert stage.entries("plan.apply_completed") == []
+    monkeypatch.undo()
+    reply: Reply[None] = Reply()
+    workshop.apply._inbox.deliver(CatchUp(reply))
+    reply.get(timeout=WAIT_S)
+    assert known(workshop, plan_id).phase is Phase.APPLIED
+    assert stage.only("plan.apply_completed").payload["recovered"]
+    assert tree(plain)["new.txt"] == (b"new\n", 0o600)
+    assert project.git("show", "HEAD:new.txt") == b"new\n"
     nothing_is_left(stage, project)

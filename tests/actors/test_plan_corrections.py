@@ -69,7 +69,8 @@ def test_append_goes_on_and_revert_goes_back_to_the_checkpoint_or_to_the_beginni
     (sandbox / "left.ignored").write_text("left")
     assert tell_attempts(workshop, plan_id) == ["1 None", "3 less"]
     assert not (sandbox / "left.ignored").exists()
-    held = {d.decision_id: d.reverted_by for d in workshop.plans.decisions(plan_id).get(WAIT_S)}
+    decisions = workshop.plans.decisions(plan_id).get(timeout=WAIT_S)
+    held = {decision.decision_id: decision.reverted_by for decision in decisions}
     assert held[before] is None
     assert held[between] == correction.attempt_id
     assert held[after] not in (None, correction.attempt_id)
@@ -106,12 +107,10 @@ def test_a_correction_may_re_enter_strategize(workshop: Workshop, project: Proje
     plan = known(workshop, plan_id)
     assert (plan.phase, plan.processing_state) == (Phase.STRATEGIZE, ProcessingState.QUEUED)
     assert plan.changeset_id is None
-    for too_soon in (
-        lambda: execute(workshop, plan_id, ["true"]),
-        lambda: apply(workshop, plan_id),
-    ):
-        with pytest.raises(IllegalTransition):
-            too_soon()
+    with pytest.raises(IllegalTransition, match=r"say it with strategize\(\)"):
+        execute(workshop, plan_id, ["true"])
+    with pytest.raises(IllegalTransition):
+        apply(workshop, plan_id)
     workshop.plans.strategize(plan_id, strategy="otherwise").get(timeout=WAIT_S)
     assert known(workshop, plan_id).strategy == "otherwise"
     assert tell_attempts(workshop, plan_id) == ["1 None", "2 hello"]
@@ -269,3 +268,21 @@ def test_a_host_records_what_it_decides_and_uses(
         workshop.plans.decide(plan_id, "q", choice="c", parent="nope").get(timeout=WAIT_S)
     with pytest.raises(UnknownSandbox, match=r"execute\(\) it first"):
         workshop.sandboxes.checkpoint(plan_id, name="early").get(timeout=WAIT_S)
+
+
+def test_the_kept_sandbox_of_a_failed_plan_is_gone_on_with(
+    stage: Stage, workshop: Workshop, project: Project
+) -> None:
+    plan_id = ready(workshop, project)
+    decision = decide(workshop, plan_id)
+    with pytest.raises(WorkFailed):
+        workshop.apply.execute(plan_id, works.fail, keep=True).get(timeout=WAIT_S)
+    (kept,) = workshop.sandboxes.list().get(timeout=WAIT_S)
+    assert (Path(kept.path) / "half.txt").exists()
+    correct(workshop, plan_id, decision, "append")
+    done = execute(workshop, plan_id, works.note_attempt)
+    assert (done.sandbox.sandbox_id, done.files_changed) == (kept.sandbox_id, 2)
+    apply(workshop, plan_id)
+    assert workshop.sandboxes.list().get(timeout=WAIT_S) == (kept,)
+    workshop.sandboxes.release(plan_id).get(timeout=WAIT_S)
+    nothing_is_left(stage, project)

@@ -97,7 +97,7 @@ def use_tools(ctx: WorkContext) -> None:
         {"choice": "c", "alternatives": "x" * 51},
     ):
         try:
-            ctx.decide("q", **wrong)  # type: ignore[arg-type]
+            ctx.decide("q", **wrong)
         except ValueError:
             continue
         raise AssertionError(wrong)

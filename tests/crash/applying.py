@@ -49,11 +49,7 @@ def arm(place: str, count: int) -> None:
     if what.startswith("undo"):
         _let_moving_fail()
     owner, name = PLACES[what]
-    trap = dying(getattr(owner, name), count, before=when == "before")
-    setattr(owner, name, trap)
-    if what == "plan's end":
-        # The actor looks its handlers up by name.
-        assert PlanLifecycleActor.handlers
+    setattr(owner, name, dying(getattr(owner, name), count, before=when == "before"))
 
 
 def _let_moving_fail() -> None:
@@ -63,7 +59,7 @@ def _let_moving_fail() -> None:
         forth(move)
         raise ProjectError("moved, and yet it fails; look at the test.")
 
-    Move.forth = failing  # type: ignore[method-assign]
+    Move.forth = failing  # type: ignore[assignment, method-assign]
 
 
 def work(context: WorkContext) -> None:

@@ -52,12 +52,7 @@ MATRIX = [
     ("before drop", 1, APPLIED),
     ("after drop", 1, APPLIED),
 ]
-SAMPLE = [
-    ("mixed", *MATRIX[2]),
-    ("mixed", *MATRIX[12]),
-    ("mixed", *MATRIX[14]),
-    ("git", *MATRIX[17]),
-]
+SAMPLE = [("mixed", *MATRIX[12]), ("mixed", *MATRIX[14])]
 MIDWAY = [("mixed", "after move", count, APPLIED) for count in (2, 3)] + [
     ("mixed", "after undo", count, FAILED) for count in (2, 3)
 ]

@@ -104,6 +104,7 @@ def test_a_plan_is_seized_only_from_a_dead_process_and_with_all_that_it_left(
         system.plans.strategize(again.plan_id, strategy="s").get(timeout=WAIT_S)
         with pytest.raises(WorkFailed):
             system.apply.execute(again.plan_id, works.fail).get(timeout=WAIT_S)
+        assert system.plans.get(again.plan_id).get(timeout=WAIT_S).phase is Phase.ERRORED
         assert worker_of(ledger, again.plan_id) is None
     ends = [entry["type"] for entry in read(ledger) if entry["plan_id"] == plan_id][-3:]
     assert ends == ["plan.phase_changed", "plan.errored", "sandbox.released"]

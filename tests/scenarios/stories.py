@@ -89,7 +89,9 @@ def told(
     if after_a_death:
         died = subprocess.run([sys.executable, "-c", DYING, str(place / "audit.db")])
         assert died.returncode == -signal.SIGKILL
-    with AuditSystem.open(place / "audit.db", service="shop") as system:
+    # A story with a death in it has checkpoints, too.
+    every = 16 if after_a_death else 4096
+    with AuditSystem.open(place / "audit.db", service="shop", checkpoint_every=every) as system:
         story(system, project)
     return Trail(read(place / "audit.db"), place, project)
 

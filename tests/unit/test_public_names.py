@@ -123,6 +123,7 @@ def test_the_catalogue_is_this() -> None:
         "access.denied",
         "approval.denied",
         "approval.granted",
+        "audit.checkpointed",
         "audit.closed",
         "audit.gap",
         "audit.opened",

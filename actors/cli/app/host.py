@@ -41,6 +41,8 @@ class Host:
     """Its file, where it was given."""
     identity: str
     """As whom."""
+    on_behalf_of: str | None
+    """For whom."""
     session_id: str | None
     """In which session."""
     json: bool
@@ -61,7 +63,11 @@ class Host:
             raise LedgerMissing(msg)
         with (
             AuditSystem.open(ledger, service=SERVICE) as system,
-            bind(identity=self.identity, session_id=self.session_id),
+            bind(
+                identity=self.identity,
+                on_behalf_of=self.on_behalf_of,
+                session_id=self.session_id,
+            ),
         ):
             yield system
 

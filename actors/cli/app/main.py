@@ -52,6 +52,9 @@ def options(
             "--as", metavar="NAME", help="Who acts; the user of this machine when not given."
         ),
     ] = None,
+    on_behalf_of: Annotated[
+        str | None, typer.Option(metavar="NAME", help="For whom, where that is somebody else.")
+    ] = None,
     session_id: Annotated[
         str | None, typer.Option("--session", metavar="ID", help="In which session.")
     ] = None,
@@ -65,6 +68,7 @@ def options(
     context.obj = Host(
         ledger=ledger,
         identity=getpass.getuser() if identity is None else identity,
+        on_behalf_of=on_behalf_of,
         session_id=session_id,
         json=json,
         password=password_from_environment(),

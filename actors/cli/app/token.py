@@ -62,7 +62,8 @@ def check(
     secret = host.read_secret("Token", from_stdin=stdin)
     with host.opened() as system:
         principal = system.auth.authenticate_token(secret, on_behalf_of=on_behalf_of).get()
-    host.say(f"{principal.name} is let in by {principal.method}", principal)
+    whom = "" if principal.on_behalf_of is None else f", for {principal.on_behalf_of}"
+    host.say(f"{principal.name} is let in by {principal.method}{whom}", principal)
 
 
 @app.command("list", epilog="Example: minutebook app --ledger audit.db token list --user alice")
