@@ -78,6 +78,14 @@ def use(context: typer.Context) -> None:
     _pass_on(context, services_app)
 
 
+@app.command("doctor", add_help_option=False, context_settings=_PASSED_ON)
+def doctor(context: typer.Context) -> None:
+    """Find what a crash left of plans: sandboxes, processes, cancellations; release it."""
+    from minutebook.actors.cli.doctor import app as doctor_app
+
+    _pass_on(context, doctor_app)
+
+
 def _pass_on(context: typer.Context, to: typer.Typer) -> None:
     name = f"minutebook {context.info_name}"
     status = to(args=context.args, prog_name=name, standalone_mode=False)

@@ -77,6 +77,28 @@ def is_gone(directory: Path, producer: str) -> bool:
     return not (directory / f"{producer}{OWNER_SUFFIX}").exists()
 
 
+def is_dead(directory: Path, producer: str) -> bool:
+    """Tell whether a producer has ended, whatever it has left to recover.
+
+    Looks at its lock, and changes nothing.
+    """
+    try:
+        descriptor = os.open(directory / f"{producer}{OWNER_SUFFIX}", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        if fcntl is None:
+            return False
+        # Shared, and for a moment: whoever recovers it meanwhile just looks again.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
+
+
 def _locked(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,0 +1,1 @@
+"""``minutebook doctor``: `examine` finds what a crash left, `treat` releases it."""
