@@ -25,6 +25,7 @@ from minutebook.domain.errors import InvalidCommand
 from minutebook.domain.query import EntryFilter
 
 SERVICE = "demo"
+"""What the ``source`` of a demo's events begins with."""
 
 app = typer.Typer(
     add_completion=False,
@@ -63,7 +64,7 @@ def demo(
     if context.invoked_subcommand is not None:
         return
     console = Console(highlight=False, soft_wrap=True)
-    first = 0 if ledger is None else _entries_so_far(ledger)
+    first = 0 if ledger is None else entries_so_far(ledger)
     workshop = Path(tempfile.mkdtemp(prefix="minutebook-demo-"))
     ledger = workshop / "audit.db" if ledger is None else ledger.expanduser().absolute()
     try:
@@ -74,7 +75,7 @@ def demo(
     if sys.stdout.isatty():
         console.print("[bold]Minutebook demo[/bold]: one person, one session, two plans\n")
     with AuditSystem.open(ledger, service=SERVICE) as system:
-        told = tell_story(system, project, _Steps(console))
+        told = tell_story(system, project, Steps(console))
     with LedgerReader(ledger) as reader:
         trail = [entry for entry in reader.entries(EntryFilter()) if entry.log_index >= first]
     print()
@@ -82,7 +83,12 @@ def demo(
     _explain(console, told, ledger, project)
 
 
-def _entries_so_far(ledger: Path) -> int:
+def entries_so_far(ledger: Path) -> int:
+    """Return how many entries a ledger has that a demo made.
+
+    Raises:
+        InvalidCommand: nobody's demo made it.
+    """
     if not ledger.exists() or ledger.stat().st_size == 0:
         return 0
     with LedgerReader(ledger) as reader:
@@ -96,7 +102,7 @@ def _entries_so_far(ledger: Path) -> int:
         return count
 
 
-class _Steps:
+class Steps:
     """Shows each step: with a spinner while it runs in a terminal, else as a line."""
 
     def __init__(self, console: Console) -> None:
@@ -105,6 +111,7 @@ class _Steps:
 
     @contextmanager
     def __call__(self, title: str) -> Iterator[None]:
+        """Show a step while the block runs, and how long it took."""
         self._count += 1
         started = time.monotonic()
         line = f"{self._count:>2}. {title}"

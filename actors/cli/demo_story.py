@@ -116,7 +116,7 @@ def _cancel_a_plan(system: AuditSystem, project: Path, step: Step) -> Cancellati
         )
         system.plans.strategize(plan.plan_id, strategy="in 600 steps").get(timeout=_TIMEOUT_S)
         execution = system.apply.execute(plan.plan_id, demo_work.dawdle)
-        _wait_for_steps(system, plan.plan_id, steps=3)
+        wait_for_steps(system, plan.plan_id, steps=3)
     with step("it is cancelled: its process ends, its worktree and branch are removed"):
         cancelled = system.plans.cancel(plan.plan_id, reason="not what was asked for").get(
             timeout=_TIMEOUT_S
@@ -128,7 +128,8 @@ def _cancel_a_plan(system: AuditSystem, project: Path, step: Step) -> Cancellati
     return cancelled
 
 
-def _wait_for_steps(system: AuditSystem, plan_id: str, *, steps: int) -> None:
+def wait_for_steps(system: AuditSystem, plan_id: str, *, steps: int) -> None:
+    """Wait until a plan's work has completed some steps, or the plan has ended."""
     deadline = time.monotonic() + _TIMEOUT_S
     while time.monotonic() < deadline:
         plan = system.plans.get(plan_id).get(timeout=_TIMEOUT_S)

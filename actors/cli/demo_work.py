@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 from minutebook.actors.work.context import WorkContext
 
 _STEP_S = 0.1
+_HELPER = (sys.executable, "-c", "import time; time.sleep(600)")
 
 
 def improve(context: WorkContext) -> None:
@@ -43,3 +46,17 @@ def dawdle(context: WorkContext) -> None:
 def _some_document(path: Path) -> Path:
     documents = sorted(path.glob("README*")) or sorted(path.glob("*.md"))
     return documents[0] if documents else path / "README.md"
+
+
+def herd(context: WorkContext) -> None:
+    """Start two processes, which would go on for ten minutes, and look after them."""
+    context.step("start two helpers", total=3)
+    helpers = [subprocess.Popen(_HELPER) for _ in range(2)]
+    context.step("write down who they are")
+    (context.path / "helpers.txt").write_text(
+        "".join(f"{helper.pid}\n" for helper in helpers), encoding="utf-8"
+    )
+    (context.temporary / "notes.txt").write_text("nobody needs this later\n", encoding="utf-8")
+    context.step("wait for them")
+    for helper in helpers:
+        helper.wait()

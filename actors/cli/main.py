@@ -66,6 +66,11 @@ _PASSED_ON: Final = {
 def demo(context: typer.Context) -> None:
     """Take a real git repository through the main job, and show the trail that it leaves."""
     from minutebook.actors.cli.demo import app as demo_app
+    from minutebook.actors.cli.demo_cancel import cancel
+
+    demo_app.command("cancel", epilog="Example: minutebook demo cancel --ledger /tmp/trail.db")(
+        cancel
+    )
 
     _pass_on(context, demo_app)
 

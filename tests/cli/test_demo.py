@@ -33,6 +33,7 @@ STORY = (
     "resource.modified",
     "plan.apply_completed",
     "plan.applied",
+    "resource.released",
     "plan.cancelled",
     "entity.deleted",
     "session.closed",

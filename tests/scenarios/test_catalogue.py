@@ -95,7 +95,8 @@ def test_what_went_wrong_is_told_with_its_cause(troubles: Trail) -> None:
     assert "not a git repository" in failed["payload"]["error"]
     (cancelled,) = troubles.of("plan.cancelled")
     assert cancelled["outcome"] == "failure"
-    assert [held["kind"] for held in cancelled["payload"]["failed"]] == ["git_worktree"]
+    kinds = [held["kind"] for held in cancelled["payload"]["failed"]]
+    assert kinds == ["git_worktree", "git_branch"]
     assert troubles.of("sandbox.released")[-1]["plan_id"] == cancelled["plan_id"]
 
 
