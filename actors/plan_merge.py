@@ -94,7 +94,8 @@ class PlanMerge:
         """
         try:
             try:
-                with self._locks.held([project.path for project in self._plan.projects]):
+                paths = [project.path for project in self._plan.projects]
+                with self._locks.held(paths, check=self._refuse_when_stopped):
                     self._prepare()
                     self._move()
             except BaseException as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,8 @@ from typing import Final
 from minutebook.actors.file_lock import FileLock
 from minutebook.actors.git.command import keeping_open
 from minutebook.domain.errors import FileLockError, ProjectError
+
+_LOOK_S: Final = 0.1
 
 TURN_S: Final = 3600.0
 """How long an apply waits for others to the same project, in other processes."""
@@ -31,7 +34,13 @@ class ProjectLocks:
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @contextmanager
-    def held(self, paths: Sequence[str], *, wait_s: float = TURN_S) -> Iterator[None]:
+    def held(
+        self,
+        paths: Sequence[str],
+        *,
+        wait_s: float = TURN_S,
+        check: Callable[[], None] = lambda: None,
+    ) -> Iterator[None]:
         """Hold the locks of some projects.
 
         The git commands of the block hold them too: should this process be killed, whoever
@@ -40,6 +49,7 @@ class ProjectLocks:
         Args:
             paths: of the projects, as their plans have them.
             wait_s: how long to wait for others, for each.
+            check: called again and again meanwhile; what it raises ends the waiting.
 
         Raises:
             FileLockError: another apply holds one all the time.
@@ -54,15 +64,31 @@ class ProjectLocks:
             descriptors = []
             # In order, so that no two wait for each other.
             for path in sorted(set(paths)):
-                turn = self._turns[path]
-                if not turn.acquire(timeout=wait_s):
+                turn, until = self._turns[path], time.monotonic() + wait_s
+                while not turn.acquire(timeout=min(wait_s, _LOOK_S)):
+                    check()
+                    if time.monotonic() < until:
+                        continue
                     msg = f"another apply to {path!r} goes on; wait for its end, and try again."
                     raise FileLockError(msg)
                 stack.callback(turn.release)
                 digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()
                 file = self._directory / f"apply-{digest[:16]}.lock"
-                lock = stack.enter_context(FileLock(file, wait_s=wait_s))
+                lock = _taken(stack, file, wait_s, check)
                 stack.callback(lock.remove)
                 descriptors.append(lock.descriptor)
             stack.enter_context(keeping_open(descriptors))
             yield
+
+
+def _taken(stack: ExitStack, file: Path, wait_s: float, check: Callable[[], None]) -> FileLock:
+    until = time.monotonic() + wait_s
+    while True:
+        left_s = max(0.0, until - time.monotonic())
+        try:
+            return stack.enter_context(FileLock(file, wait_s=min(left_s, _LOOK_S)))
+        except FileLockError as error:
+            # One that cannot even be made is nothing to wait for.
+            if error.__cause__ is not None or left_s == 0.0:
+                raise
+            check()

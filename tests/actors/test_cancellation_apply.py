@@ -122,3 +122,22 @@ def test_rollback_takes_back_what_has_moved(
     assert stage.entries("resource.modified") == []
     if kind == "git":
         nothing_is_left(stage, project)
+
+
+def test_an_apply_that_waits_for_its_turn_is_stopped(
+    stage: Stage, workshop: Workshop, project: Project
+) -> None:
+    """Another one has the project, and goes on to its end."""
+    first, applied, go = applying(stage, workshop, project)
+    second = ready(workshop, project)
+    workshop.apply.execute(second, works.add_one).get(timeout=WAIT_S)
+    waiting = workshop.apply.apply(second)
+    eventually(lambda: known(workshop, second).phase is Phase.APPLY)
+    cancelled = workshop.plans.cancel(second, reason="r", policy="rollback").get(timeout=WAIT_S)
+    with pytest.raises(WorkFailed):
+        waiting.get(timeout=WAIT_S)
+    assert cancelled.apply_outcome == "rolled_back"
+    assert known(workshop, first).phase is Phase.APPLY
+    go.touch()
+    assert applied.get(timeout=WAIT_S).files_changed == 2
+    nothing_is_left(stage, project)
