@@ -173,3 +173,18 @@ def family(ctx: WorkContext) -> None:
     (ctx.path / "pids.part.ignored").write_text(" ".join(map(str, pids)))
     (ctx.path / "pids.part.ignored").rename(ctx.path / PIDS)
     time.sleep(600)
+
+
+def brood(ctx: WorkContext) -> None:
+    """Itself and a child, both of which obey; and a temporary file."""
+    ctx.step("hatch", total=2)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    (ctx.temporary / "shell").write_text("broken")
+    (ctx.path / "half.txt").write_text("half\n")
+    (ctx.path / "pids.part.ignored").write_text(f"{os.getpid()} {child.pid}")
+    (ctx.path / "pids.part.ignored").rename(ctx.path / PIDS)
+    ctx.step("brood")
+    while not ctx.cancelled:
+        time.sleep(0.01)
+    child.kill()
+    child.wait()
