@@ -179,7 +179,7 @@ class PlanApplyActor(StatefulActor):
         work, ended = running
 
         def stop() -> None:
-            work.stop(CANCELLED)
+            work.stop(CANCELLED, grace_s=command.grace_s)
             if not ended.wait(END_S):
                 msg = (
                     f"the work of plan {command.plan_id} was stopped, and its end is not known"

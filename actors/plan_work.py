@@ -15,7 +15,7 @@ from minutebook.actors.git.command import Author
 from minutebook.actors.plan_running import CANCELLED
 from minutebook.actors.sandbox_commits import commit_all, files_between
 from minutebook.actors.work.context import Attempt
-from minutebook.actors.work.process import WorkProcess
+from minutebook.actors.work.process import GRACE_S, WorkProcess
 from minutebook.actors.work.progress import Step, WorkResult
 from minutebook.actors.work.spec import WorkSpec
 from minutebook.actors.work.survivors import start_time
@@ -119,15 +119,16 @@ class PlanWork:
             return HeldWork()
         return HeldWork(mark=self._mark, pid=process.pid, pid_started=start_time(process.pid))
 
-    def stop(self, because: str) -> None:
+    def stop(self, because: str, *, grace_s: float = GRACE_S) -> None:
         """End the work and all its processes.
 
         Args:
             because: for the message.
+            grace_s: how long they have to end by themselves.
         """
         self.hold(because)
         if self._process is not None:
-            self._process.stop()
+            self._process.stop(grace_s)
 
     def _run(self) -> Execution:
         plan = self._plan

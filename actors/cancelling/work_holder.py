@@ -49,7 +49,7 @@ class WorkHolder(OwnHolder):
         """End all of them, and wait until who follows the work has noticed."""
         self._began = time.monotonic()
         if self._is_here:
-            stop = StopWork(plan_id=self._plan_id)
+            stop = StopWork(plan_id=self._plan_id, grace_s=self._grace_s())
             self._context.ask.apply(stop).get(timeout=self._context.left_s() + ASK_TIMEOUT_S)
         else:
             self._end_elsewhere()
@@ -68,6 +68,10 @@ class WorkHolder(OwnHolder):
         """Keep nobody waiting."""
         self._context.work_ended.set()
 
+    def _grace_s(self) -> float:
+        # What waits for the end of the work needs some of the time, too.
+        return min(GRACE_S, self._context.row.deadline_s / 4)
+
     def _noted(self) -> HeldWork:
         worker = self._context.record.worker(self._plan_id)
         if worker is None:
@@ -75,7 +79,7 @@ class WorkHolder(OwnHolder):
         return HeldWork(mark=worker["mark"], pid=worker["pid"], pid_started=worker["pid_started"])
 
     def _end_elsewhere(self) -> None:
-        grace_s = GRACE_S
+        grace_s = self._grace_s()
         while True:
             work = self._noted()
             end_survivors(work.mark, work.pid, work.pid_started, grace_s)

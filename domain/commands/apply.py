@@ -43,6 +43,8 @@ class StopWork(Command):
     """End a plan's work and its processes; answered with ``None`` when its end is known."""
 
     plan_id: Name
+    grace_s: float
+    """How long its processes have between SIGTERM and SIGKILL."""
 
 
 class EndApply(Command):

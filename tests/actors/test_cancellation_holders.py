@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from minutebook.actors.holding import Holder, Holders
 from minutebook.domain.context import bind
-from minutebook.domain.errors import InvalidHolder, SessionAlreadyClosed
+from minutebook.domain.errors import InvalidHolder, SessionAlreadyClosed, WorkFailed
 from minutebook.domain.state import Cancellation
+from tests.actors import works
 from tests.actors.holders import Gate, Shelf, die, refuse
 from tests.actors.planning import ready
 from tests.actors.project import Project, eventually
@@ -98,6 +100,30 @@ def test_who_hangs_is_pending_and_answers_late(
     # What was answered stays as it was.
     assert workshop.plans.cancellation(plan_id).get(timeout=WAIT_S) == cancelled
     assert len(stage.entries("plan.cancelled")) == 1
+
+
+@pytest.mark.parametrize(
+    "seconds_max",
+    [pytest.param(30.0, id="sample"), pytest.param(3.0, id="bound", marks=pytest.mark.slow)],
+)
+def test_a_holder_that_hangs_for_a_minute_is_not_waited_for(
+    stage: Stage, workshop: Workshop, project: Project, seconds_max: float
+) -> None:
+    """With a deadline of two seconds; the bound itself is for a machine that is not busy."""
+    gate = Gate()
+    stage.holders.register(Shelf("slow", "first", at_release=gate))
+    plan_id = ready(workshop, project)
+    running = workshop.apply.execute(plan_id, works.wait_for_go)
+    eventually((stage.sandbox_directory / plan_id / "late.txt").exists)
+    started = time.monotonic()
+    cancelled = cancel(workshop, plan_id, deadline=2.0)
+    assert time.monotonic() - started < seconds_max
+    assert "first" in {held.id for held in cancelled.pending}
+    named = {held.kind for held in (*cancelled.released, *cancelled.pending)}
+    assert {"process", "git_worktree", "git_branch", "shelf"} < named
+    gate.open()
+    with pytest.raises(WorkFailed):
+        running.get(timeout=WAIT_S)
 
 
 def test_a_late_answer_for_a_deleted_plan_is_told(

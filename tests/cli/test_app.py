@@ -233,6 +233,9 @@ def test_a_plan_from_the_wish_to_the_commit_and_one_cancelled(use: Use, tmp_path
     assert called.status == 0
     cancelled = use("plan", "cancel", other, "--reason", "not needed")
     assert "given back: git_worktree" in cancelled.line
+    assert json_of(use, "plan", "show", other)["cancellation"] == "done"
+    assert json_of(use, "plan", "cancellation", other)["state"] == "done"
+    assert json_of(use, "plan", "show", plan)["cancellation"] is None
     assert [each["phase"] for each in json_of(use, "plan", "list")] == ["applied", "cancelled"]
     assert plan not in use("plan", "list", "--phase", "cancelled").out
     shown = use("plan", "show", other).out

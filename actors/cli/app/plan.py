@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from minutebook.actors.cli.app.host import host_of, noun
-from minutebook.domain.errors import InvalidCommand
+from minutebook.domain.errors import InvalidCommand, UnknownCancellation
+from minutebook.domain.events import PendingResource, ReleasedResource, UnreleasedResource
 from minutebook.domain.plan import Phase
 
 Id = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id.")]
+
+
+class CancelWith(StrEnum):
+    """What becomes of an apply that is under way."""
+
+    WAIT = "wait"
+    ROLLBACK = "rollback"
+
 
 app = noun("Plans: changes to projects, from the wish to the commit.")
 
@@ -139,13 +151,40 @@ def cancel(
     context: typer.Context,
     plan_id: Id,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")],
+    policy: Annotated[
+        CancelWith,
+        typer.Option(help="Whether an apply that is under way is let finish, or taken back."),
+    ] = CancelWith.WAIT,
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="How long to wait for what it holds; 10 if not given."
+        ),
+    ] = None,
 ) -> None:
     """Stop a plan, and give back what it holds."""
     host = host_of(context)
     with host.opened() as system:
-        done = system.plans.cancel(plan_id, reason=reason).get()
-    given_back = ", ".join(f"{held.kind} {held.id}" for held in done.released) or "nothing"
-    host.say(f"plan {done.plan_id} is cancelled; given back: {given_back}", done)
+        done = system.plans.cancel(
+            plan_id, reason=reason, deadline=deadline, policy=policy.value
+        ).get()
+    what = "was applied all the same" if done.apply_outcome == "applied" else "is cancelled"
+    line = f"plan {done.plan_id} {what}; given back: {_named(done.released) or 'nothing'}"
+    for left, why in ((done.failed, "could not be"), (done.pending, "is waited for")):
+        if left:
+            line += f"; {why}: {_named(left)}"
+    host.say(line, done)
+
+
+@app.command(
+    "cancellation", epilog="Example: minutebook app --ledger audit.db plan cancellation PLAN"
+)
+def cancellation(context: typer.Context, plan_id: Id) -> None:
+    """Show how a plan's cancellation stands, done or not."""
+    host = host_of(context)
+    with host.opened() as system:
+        found = system.plans.cancellation(plan_id).get()
+    host.answer(found)
 
 
 @app.command("list", epilog="Example: minutebook app --ledger audit.db plan list --phase execute")
@@ -171,7 +210,11 @@ def show(context: typer.Context, plan_id: Id) -> None:
     host = host_of(context)
     with host.opened() as system:
         found = system.plans.get(plan_id).get()
-    host.answer(found)
+        standing = None
+        with contextlib.suppress(UnknownCancellation):
+            cancelled = system.plans.cancellation(plan_id).get()
+            standing = "done" if cancelled.complete else f"incomplete: {cancelled.state}"
+    host.answer({**dict(found), "cancellation": standing})
 
 
 @app.command("delete", epilog="Example: minutebook app --ledger audit.db plan delete PLAN")
@@ -181,3 +224,7 @@ def delete(context: typer.Context, plan_id: Id) -> None:
     with host.opened() as system:
         gone = system.plans.delete(plan_id).get()
     host.say(f"plan {gone.plan_id} is deleted", gone)
+
+
+def _named(held: Sequence[ReleasedResource | UnreleasedResource | PendingResource]) -> str:
+    return ", ".join(f"{each.kind} {each.id}" for each in held)
