@@ -48,6 +48,7 @@ class Run:
         self.gate = threading.Event()
         self.faults: dict[str, str] = {}
         self.plans: list[str] = []
+        self.to_apply: list[str] = []
         self.futures: list[Any] = []
         self.pids: dict[str, list[int]] = {}
         self.foreign: list[Path] = []
@@ -81,7 +82,12 @@ class Run:
             if self.chance.random() < 0.3:
                 with bind(plan_id=plan.plan_id):
                     self.stage.sessions_service.create(actor_name="a").get(timeout=WAIT_S)
-            self.bring_on(plan.plan_id)
+        for plan_id in self.plans:
+            self.bring_on(plan_id)
+        # Last of all: what begins while a project is moved finds it dirty.
+        for plan_id in self.to_apply:
+            command = ["sleep", f"0.{self.chance.randint(0, 9)}"]
+            self.futures.append(self.workshop.apply.apply(plan_id, validations=[command]))
 
     def bring_on(self, plan_id: str) -> None:
         """Into a random phase."""
@@ -104,8 +110,7 @@ class Run:
         if phase == "done":
             self.workshop.apply.execute(plan_id, works.add_one).get(timeout=WAIT_S)
             if self.chance.random() < 0.6:
-                command = ["sleep", f"0.{self.chance.randint(0, 9)}"]
-                self.futures.append(self.workshop.apply.apply(plan_id, validations=[command]))
+                self.to_apply.append(plan_id)
 
     # -- cancelling them ------------------------------------------------------
 
