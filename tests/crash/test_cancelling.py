@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from minutebook.actors.work.survivors import find_survivors
 from minutebook.domain.entry import Entry
 from minutebook.domain.state import Cancellation
 from tests.actors.project import Project, eventually
-from tests.contract.trail import WAIT_S, check_trail, entries_of, start_child
+from tests.contract.trail import ROOT, WAIT_S, check_trail, entries_of, start_child
 from tests.crash.cancelling import PLACES, FileShelf
 
 
@@ -121,3 +123,67 @@ def test_killed_at_each_step(tmp_path: Path, project: Project, places: tuple[str
         for row in marks:
             mark = str(row["mark"])
             eventually(lambda mark=mark: not find_survivors(mark, None, None))  # type: ignore[misc]
+
+
+DIES_APPLYING = """
+import sys
+from minutebook.actors import AuditSystem
+from minutebook.actors.moving.move import Move
+from minutebook.domain import bind
+from minutebook.domain.errors import UnknownCancellation
+from tests.actors import works
+from tests.crash.cancelling import die
+
+system = AuditSystem.open(sys.argv[1])
+forth = Move.forth
+
+def forth_and_die(move):
+    forth(move)
+    system.plans.cancel(plan.plan_id, reason="r", policy=sys.argv[3])
+    while True:
+        try:
+            system.plans.cancellation(plan.plan_id).get(timeout=60)
+        except UnknownCancellation:
+            continue
+        die()
+
+Move.forth = forth_and_die
+with bind(identity="alice"):
+    plan = system.plans.create(action="a", project=sys.argv[2]).get(timeout=60)
+    system.plans.strategize(plan.plan_id, strategy="s").get(timeout=60)
+    system.apply.execute(plan.plan_id, works.add_one).get(timeout=60)
+    print(plan.plan_id, flush=True)
+    system.apply.apply(plan.plan_id).get(timeout=60)
+"""
+
+
+@pytest.mark.parametrize("policy", ["wait", "rollback"])
+def test_killed_while_a_cancelled_plan_is_applied(
+    tmp_path: Path, project: Project, policy: str
+) -> None:
+    """The files were moved when the host died: the policy says where they go after that."""
+    ledger = tmp_path / "audit.db"
+    head = project.head
+    died = subprocess.run(
+        [sys.executable, "-c", DIES_APPLYING, str(ledger), str(project.path), policy],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    plan_id = died.stdout.strip()
+    assert (project.path / f"added-{plan_id}.txt").exists()
+    with AuditSystem.open(ledger) as system:
+        ended = system.plans.cancel(plan_id, reason="again").get(timeout=WAIT_S)
+        plan = system.plans.get(plan_id).get(timeout=WAIT_S)
+    applied = policy == "wait"
+    assert (ended.reason, ended.policy) == ("r", policy)
+    assert ended.apply_outcome == ("applied" if applied else "rolled_back")
+    assert plan.phase == ("applied" if applied else "cancelled")
+    assert (project.path / f"added-{plan_id}.txt").exists() == applied
+    assert (project.head != head) == applied
+    assert project.git("status", "--porcelain") == b""
+    (entry,) = [entry for entry in entries_of(ledger) if entry.type == "plan.cancelled"]
+    assert entry.payload["apply_outcome"] == ended.apply_outcome
+    assert list(ledger.with_name("audit.db.sandboxes").iterdir()) == []

@@ -27,7 +27,8 @@ with bind(identity="alice"):
     plan = system.plans.create(action="a", project=sys.argv[2]).get(timeout=60)
     system.plans.strategize(plan.plan_id, strategy="s").get(timeout=60)
     system.apply.execute(plan.plan_id, works.add_one).get(timeout=60)
-    waits = ["sh", "-c", f"touch {sys.argv[3]}; while [ ! -e {sys.argv[3]}.go ]; do sleep 0.02; done"]
+    script = "touch $0; while [ ! -e $0.go ]; do sleep 0.02; done"
+    waits = ["sh", "-c", script, sys.argv[3]]
     print(plan.plan_id, flush=True)
     try:
         system.apply.apply(plan.plan_id, validations=[waits]).get(timeout=60)
