@@ -7,6 +7,7 @@ cancelled in random order by several threads.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -49,7 +50,7 @@ class Run:
         self.faults: dict[str, str] = {}
         self.plans: list[str] = []
         self.to_apply: list[str] = []
-        self.futures: list[Any] = []
+        self.futures: dict[str, Any] = {}
         self.pids: dict[str, list[int]] = {}
         self.foreign: list[Path] = []
         self.answers: dict[str, list[Cancellation]] = defaultdict(list)
@@ -87,7 +88,7 @@ class Run:
         # Last of all: what begins while a project is moved finds it dirty.
         for plan_id in self.to_apply:
             command = ["sleep", f"0.{self.chance.randint(0, 9)}"]
-            self.futures.append(self.workshop.apply.apply(plan_id, validations=[command]))
+            self.futures[plan_id] = self.workshop.apply.apply(plan_id, validations=[command])
 
     def bring_on(self, plan_id: str) -> None:
         """Into a random phase."""
@@ -99,7 +100,7 @@ class Run:
             return
         sandbox = self.stage.sandbox_directory / plan_id
         if phase in ("starting", "working"):
-            self.futures.append(self.workshop.apply.execute(plan_id, works.brood))
+            self.futures[plan_id] = self.workshop.apply.execute(plan_id, works.brood)
         if phase == "working":
             eventually((sandbox / works.PIDS).exists)
             self.pids[plan_id] = [int(pid) for pid in (sandbox / works.PIDS).read_text().split()]
@@ -149,7 +150,9 @@ class Run:
             answers = self.answers[plan_id]
             assert len(entries[plan_id]) == (1 if answers else 0), plan
             if not answers:
+                # What it held is given back by its apply.
                 assert plan.phase in (Phase.APPLIED, Phase.ERRORED)
+                self.wait_for(plan_id)
                 continue
             assert all(answer == answers[0] for answer in answers)
             (entry,) = entries[plan_id]
@@ -197,14 +200,16 @@ class Run:
         for path in self.stage.sandbox_directory.iterdir():
             assert any(str(path).startswith(left) for left in paths), path
 
+    def wait_for(self, plan_id: str) -> None:
+        """Until its work, or its apply, has ended."""
+        with contextlib.suppress(MinutebookError):
+            self.futures[plan_id].get(timeout=WAIT_S)
+
     def end(self) -> None:
         """Late answers come; then nothing is left but what failed for good."""
         self.gate.set()
-        for future in self.futures:
-            try:
-                future.get(timeout=WAIT_S)
-            except MinutebookError:
-                pass
+        for plan_id in self.futures:
+            self.wait_for(plan_id)
         failed = {
             held["id"]
             for entry in self.stage.entries("plan.cancelled")
