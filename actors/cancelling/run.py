@@ -29,7 +29,7 @@ from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.reply import Reply
 from minutebook.domain.commands import BeginCancel, EndApply, GetPlan
 from minutebook.domain.entry import to_microseconds
-from minutebook.domain.errors import IllegalTransition, UnknownPlan
+from minutebook.domain.errors import IllegalTransition
 from minutebook.domain.plan import Phase, ProcessingState
 from minutebook.domain.state import Cancellation, Fence, Plan
 
@@ -219,7 +219,7 @@ class CancellationRun:
         return plan
 
 
-def ended(plan: Plan) -> IllegalTransition | UnknownPlan:
+def ended(plan: Plan) -> IllegalTransition:
     """Return why a plan cannot be cancelled that has ended."""
     said = "" if plan.error is None else f" ({plan.error.rstrip('.')})"
     where = "" if plan.ended_in is None else f", in phase {plan.ended_in},"

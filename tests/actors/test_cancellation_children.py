@@ -85,7 +85,7 @@ def test_a_child_that_hangs_is_pending_for_its_parent_only_as_long_as_it_must(
     stage.holders.register(
         Shelf("slow", "thing", at_release=lambda held: gate() if held.plan_id == child else None)
     )
-    cancelled = workshop.plans.cancel(top, reason="r", deadline=4).get(timeout=WAIT_S)
+    cancelled = workshop.plans.cancel(top, reason="r", deadline=2).get(timeout=WAIT_S)
     assert cancelled.pending == ()
     assert {held.kind for held in cancelled.released} == {"child_plan", "shelf"}
     assert cancelled.child_plans.cancelled == (child,)

@@ -22,14 +22,20 @@ def cancel(workshop: Workshop, plan_id: str, **options: Any) -> Cancellation:
     return workshop.plans.cancel(plan_id, reason="r", **options).get(timeout=WAIT_S)
 
 
+class Deaf(Shelf):
+    """Answers something else than it was asked."""
+
+    def held(self, plan_id: str) -> Any:
+        return ["no resource"]
+
+
 def test_each_holder_answers_for_itself(stage: Stage, workshop: Workshop, project: Project) -> None:
     good, nailed, dying = (
         Shelf("good", "book", "box"),
         Shelf("nailed", "picture", at_release=refuse),
         Shelf("dying", "cat", "dog", at_release=die),
     )
-    mute, deaf = Shelf("mute", at_held=die), Shelf("deaf")
-    deaf.held = lambda _: ["no resource"]  # type: ignore[method-assign,list-item,return-value]
+    mute, deaf = Shelf("mute", at_held=die), Deaf("deaf")
     for holder in (good, nailed, dying, mute, deaf):
         stage.holders.register(holder)
     plan_id = ready(workshop, project)
@@ -102,14 +108,11 @@ def test_who_hangs_is_pending_and_answers_late(
     assert len(stage.entries("plan.cancelled")) == 1
 
 
-@pytest.mark.parametrize(
-    "seconds_max",
-    [pytest.param(30.0, id="sample"), pytest.param(3.0, id="bound", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
 def test_a_holder_that_hangs_for_a_minute_is_not_waited_for(
-    stage: Stage, workshop: Workshop, project: Project, seconds_max: float
+    stage: Stage, workshop: Workshop, project: Project
 ) -> None:
-    """With a deadline of two seconds; the bound itself is for a machine that is not busy."""
+    """With a deadline of two seconds, on a machine that is not busy: it answers within three."""
     gate = Gate()
     stage.holders.register(Shelf("slow", "first", at_release=gate))
     plan_id = ready(workshop, project)
@@ -117,9 +120,10 @@ def test_a_holder_that_hangs_for_a_minute_is_not_waited_for(
     eventually((stage.sandbox_directory / plan_id / "late.txt").exists)
     started = time.monotonic()
     cancelled = cancel(workshop, plan_id, deadline=2.0)
-    assert time.monotonic() - started < seconds_max
+    assert time.monotonic() - started < 3.0
     assert "first" in {held.id for held in cancelled.pending}
-    named = {held.kind for held in (*cancelled.released, *cancelled.pending)}
+    named = {held.kind for held in cancelled.released}
+    named |= {held.kind for held in cancelled.pending}
     assert {"process", "git_worktree", "git_branch", "shelf"} < named
     gate.open()
     with pytest.raises(WorkFailed):

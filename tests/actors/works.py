@@ -152,7 +152,7 @@ def wait_for_go(ctx: WorkContext) -> None:
     ctx.step("wait", total=2)
     (ctx.path / "late.txt").write_text("late\n")
     ctx.step("waiting", total=2)
-    while not (ctx.path / GO).exists():
+    while not (ctx.path / GO).exists() and not ctx.cancelled:
         time.sleep(0.01)
 
 

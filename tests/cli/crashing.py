@@ -44,12 +44,13 @@ if __name__ == "__main__":
         "SELECT pid FROM plan_workers WHERE plan_id = ?", (ids[0],)
     )
     assert worker is not None
+    supervisor: int = worker["pid"]
     pids = (sandboxes / ids[0] / works.PIDS).read_text().split()
     print(*ids, *pids[1:], flush=True)
     die = cancelling.die
 
     def die_badly() -> None:
-        os.kill(worker["pid"], signal.SIGKILL)
+        os.kill(supervisor, signal.SIGKILL)
         die()
 
     cancelling.die = die_badly

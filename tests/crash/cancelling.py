@@ -117,9 +117,12 @@ def arm(place: str, count: int) -> None:
     elif what == "telling":
         ended: list[bool] = []
         end = CancellationRecord.end
-        setattr(  # noqa: B010 - a method is not to be assigned
-            CancellationRecord, "end", lambda *args: (end(*args), ended.append(True))[0]
-        )
+
+        def end_and_say(*args: Any) -> None:
+            end(*args)
+            ended.append(True)
+
+        setattr(CancellationRecord, "end", end_and_say)  # noqa: B010 - not to be assigned
         trap(
             Outbox,
             "_tell_untold",

@@ -63,7 +63,7 @@ def test_work_of_another_process_is_ended_and_its_host_goes_on(tmp_path: Path) -
     assert not [entry for entry in entries_of(ledger) if entry.type == "plan.errored"]
 
 
-@pytest.mark.parametrize("policy", ["wait", "rollback"])
+@pytest.mark.parametrize("policy", ["rollback", pytest.param("wait", marks=pytest.mark.slow)])
 def test_an_apply_of_another_process(tmp_path: Path, policy: str) -> None:
     project, ledger = Project(tmp_path / "project"), tmp_path / "audit.db"
     mark = tmp_path / "validating"
