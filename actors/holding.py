@@ -30,15 +30,18 @@ class Holder(Protocol):
     @property
     def name(self) -> str:
         """A short name, of no other holder of the system."""
+        ...
 
     def held(self, plan_id: str) -> Sequence[HeldResource]:
         """Return what it holds of a plan; nothing for a plan that it does not know."""
+        ...
 
     def release(self, resource: HeldResource) -> Freed:
         """Give one of them back, and return what that freed.
 
         Harmless for one that is free already: that frees nothing.
         """
+        ...
 
 
 class Holders:

@@ -278,7 +278,12 @@ class CancellationRecord:
             " AND phase = 'cancelled'",
             (plan_id,),
         )
-        self._database.execute("DELETE FROM plan_workers WHERE plan_id = ?", (plan_id,))
+        # What is known of processes that go on is needed to find them.
+        self._database.execute(
+            "DELETE FROM plan_workers WHERE plan_id = ?1 AND NOT EXISTS (SELECT 1 FROM"
+            " cancelled_resources WHERE plan_id = ?1 AND kind = 'process' AND state <> 'released')",
+            (plan_id,),
+        )
 
     def descendants(self, plan_id: str) -> list[dict[str, Any]]:
         """Return ids, phases and processing states of the plans below a plan."""
