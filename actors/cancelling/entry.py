@@ -32,16 +32,14 @@ from minutebook.domain.resources import (
 from minutebook.domain.state import Cancellation, Plan
 
 _ORDER: Final = (
-    CHILD_PLAN,
-    PROCESS,
-    GIT_WORKTREE,
-    GIT_BRANCH,
-    DIRECTORY,
-    TEMP_FILE,
-    FILE_LOCK,
-    SESSION,
+    (CHILD_PLAN,),
+    (PROCESS,),
+    (GIT_WORKTREE, GIT_BRANCH, DIRECTORY),
+    (TEMP_FILE,),
+    (FILE_LOCK,),
+    (SESSION,),
 )
-"""In which kinds are listed; those of hosts come last."""
+"""In which kinds are listed, a work tree with its branch; those of hosts come last."""
 
 
 def cancellation_of(
@@ -180,4 +178,4 @@ def _size(part: ReleasedResource | UnreleasedResource | PendingResource) -> int:
 def _place(resource: Resource) -> int:
     # Holders answer in any order; sorting keeps that of equals.
     kind = resource.held.kind
-    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
+    return next((place for place, kinds in enumerate(_ORDER) if kind in kinds), len(_ORDER))

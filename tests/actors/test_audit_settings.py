@@ -43,6 +43,7 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("config_path", "/etc/shop.toml", Path("/etc/shop.toml")),
     ("config_env_prefix", "SHOP_", "SHOP_"),
     ("sandbox_directory", "boxes", Path("boxes")),
+    ("cancel_deadline", "2.5", 2.5),
     ("sandbox_bytes_max", "1000000", 1_000_000),
     ("sandbox_files_max", "1000", 1000),
     ("lockout_attempts", "3", 3),
