@@ -1,4 +1,4 @@
--- Version 1 of the app database: what the service actors know. Times are microseconds
+-- Version 2 of the app database: what the service actors know. Times are microseconds
 -- since the epoch, UTC.
 
 CREATE TABLE sessions (
@@ -8,14 +8,45 @@ CREATE TABLE sessions (
     client        TEXT,
     created_at    INTEGER NOT NULL,
     closed_at     INTEGER,
-    close_reason  TEXT
+    close_reason  TEXT,
+    on_behalf_of  TEXT,
+    token_id      TEXT,    -- the API token that it was begun with
+    expires_at    INTEGER,
+    idle_limit_s  REAL,
+    used_at       INTEGER  -- when it was last used, after it was created
 ) STRICT;
+
+CREATE INDEX sessions_open ON sessions (user_identity) WHERE closed_at IS NULL;
 
 CREATE TABLE users (
     name            TEXT    PRIMARY KEY,
     password_hash   TEXT    NOT NULL, -- argon2id, PHC string format
-    failed_attempts INTEGER NOT NULL DEFAULT 0,
-    created_at      INTEGER NOT NULL
+    failed_attempts INTEGER NOT NULL DEFAULT 0, -- begun since the last success
+    created_at      INTEGER NOT NULL,
+    disabled_at     INTEGER,
+    refused_attempts INTEGER NOT NULL DEFAULT 0, -- while locked, since the last success
+    tried_at        INTEGER, -- when the last attempt was begun
+    lock_ends_at    INTEGER
+) STRICT;
+
+CREATE TABLE unknown_attempts ( -- one row: names that no user has cost a write, too
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    attempts INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE user_roles (
+    user_name  TEXT    NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    role       TEXT    NOT NULL,
+    granted_at INTEGER NOT NULL,
+    PRIMARY KEY (user_name, role)
+) STRICT;
+
+CREATE TABLE delegations ( -- who may act for whom
+    person     TEXT    NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    agent      TEXT    NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    allowed_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    PRIMARY KEY (person, agent)
 ) STRICT;
 
 CREATE TABLE tokens (
@@ -23,7 +54,11 @@ CREATE TABLE tokens (
     user_name       TEXT    NOT NULL REFERENCES users (name) ON DELETE CASCADE,
     label           TEXT    NOT NULL,
     digest          BLOB    NOT NULL UNIQUE, -- SHA-256 of the secret
-    created_at      INTEGER NOT NULL
+    created_at      INTEGER NOT NULL,
+    scopes          TEXT    NOT NULL DEFAULT '[]', -- JSON
+    expires_at      INTEGER,
+    revoked_at      INTEGER,
+    last_used_at    INTEGER
 ) STRICT;
 
 CREATE TABLE config_secrets ( -- where somebody said whether a setting is secret

@@ -22,7 +22,7 @@ from minutebook.domain.entry import from_microseconds
 from minutebook.domain.errors import AppDatabaseError
 from minutebook.domain.surrogates import escape, unescape
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """SQLite ``user_version`` of the app databases that this code writes."""
 
 BUSY_TIMEOUT_MS: Final = 10_000

@@ -90,9 +90,11 @@ class ServiceActor(ThreadingActor):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        # Of its bases too: an actor with many commands is written in several classes.
         cls.handlers = {
             method.handled_command: attribute
-            for attribute, method in vars(cls).items()
+            for base in reversed(cls.__mro__)
+            for attribute, method in vars(base).items()
             if hasattr(method, "handled_command")
         }
 

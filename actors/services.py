@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 from pykka import ActorRef, ThreadingActor, Timeout
 
 from minutebook.actors.appdb import AppDatabase
-from minutebook.actors.auth import Auth, AuthActor
+from minutebook.actors.auth import AuthActor
+from minutebook.actors.auth_service import Auth
 from minutebook.actors.base import CatchUp, Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
 from minutebook.actors.config import Config, ConfigActor
 from minutebook.actors.inbox import Inbox
+from minutebook.actors.lockout import LockoutRules
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_apply import Apply, PlanApplyActor
 from minutebook.actors.plan_lifecycle import PlanLifecycleActor
@@ -27,7 +29,8 @@ from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
 from minutebook.actors.reply import Reply
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
-from minutebook.actors.session import SessionActor, Sessions
+from minutebook.actors.session import SessionActor, SessionLimits
+from minutebook.actors.session_service import Sessions
 from minutebook.actors.starting import start
 from minutebook.domain.errors import AuditClosed, MinutebookError
 from minutebook.domain.redaction import Redactor
@@ -57,6 +60,8 @@ class Services:
         config_path: the TOML file of the configuration.
         sandbox_directory: where sandboxes are made.
         redactor: masks secrets.
+        lockout: when a user is locked.
+        limits: of sessions.
         refuse: raises when the host may not have anything done that is to be recorded.
         revive: called by whoever asks when they are stopped, or left; see `restart`.
     """
@@ -70,6 +75,8 @@ class Services:
         config_path: Path,
         sandbox_directory: Path,
         redactor: Redactor,
+        lockout: LockoutRules,
+        limits: SessionLimits,
         refuse: Callable[[], None],
         revive: Callable[[], None],
     ) -> None:
@@ -78,6 +85,8 @@ class Services:
         self._config_path = config_path
         self._sandbox_directory = sandbox_directory
         self._redactor = redactor
+        self._lockout = lockout
+        self._limits = limits
         self.left = False
         """Whether this is a forked child, where they were not started anew."""
         inboxes = self._start_all(trail)
@@ -114,8 +123,8 @@ class Services:
         self._catching_up: dict[Inbox, Reply[None]] = {}
         tell, directory = trail.teller.tell, self._sandbox_directory
         try:
-            sessions = self._start_stateful(SessionActor)
-            auth = self._start_stateful(AuthActor)
+            sessions = self._start_stateful(SessionActor, self._limits)
+            auth = self._start_stateful(AuthActor, self._lockout)
             config = self._start_stateful(ConfigActor, self._config_path, self._redactor)
             plans = self._start_stateful(PlanLifecycleActor)
             sandboxes = self._start_stateful(SandboxCleanupActor, directory)

@@ -56,6 +56,16 @@ class Settings(BaseModel):
     """The TOML file of `system.config`; ``<ledger>.config.toml`` when not given."""
     sandbox_directory: Path | None = None
     """Where sandboxes are made; ``<ledger>.sandboxes`` when not given."""
+    lockout_attempts: int = Field(default=5, ge=1, le=1000)
+    """Wrong passwords in a row before a user is locked; after a lock, one brings the next."""
+    lockout_base: float = Field(default=30.0, gt=0, le=86_400)
+    """Seconds of the first lock; each next is twice as long."""
+    lockout_cap: float = Field(default=3600.0, gt=0, le=366 * 86_400)
+    """Most seconds of a lock."""
+    session_lifetime: float | None = Field(default=None, gt=0)
+    """Most seconds of a session; ``None`` for as long as each says itself."""
+    session_idle: float | None = Field(default=None, gt=0)
+    """Most seconds of a session without a use; ``None`` for as long as each says itself."""
 
 
 class SettingsGiven(TypedDict, total=False):
@@ -77,6 +87,11 @@ class SettingsGiven(TypedDict, total=False):
     allow_network_file_system: bool
     config_path: str | os.PathLike[str] | None
     sandbox_directory: str | os.PathLike[str] | None
+    lockout_attempts: int
+    lockout_base: float
+    lockout_cap: float
+    session_lifetime: float | None
+    session_idle: float | None
 
 
 def load_settings(given: SettingsGiven) -> Settings:

@@ -45,7 +45,7 @@ from minutebook.domain.event import complete_types
 from minutebook.domain.redaction import Redactor
 
 if TYPE_CHECKING:
-    from minutebook.actors.auth import Auth
+    from minutebook.actors.auth_service import Auth
     from minutebook.actors.config import Config
     from minutebook.actors.ledger.journal import Journal
     from minutebook.actors.plan_apply import Apply
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from minutebook.actors.recoverer import Recoverer
     from minutebook.actors.sandbox_cleanup import Sandboxes
     from minutebook.actors.services import Services
-    from minutebook.actors.session import Sessions
+    from minutebook.actors.session_service import Sessions
     from minutebook.actors.settings import Settings, SettingsGiven
     from minutebook.actors.watch import Watch
 
@@ -256,7 +256,9 @@ class AuditSystem:
         return new_trail(self.path, self.producer, self._encoder, self.audit)
 
     def _start_services(self, redactor: Redactor) -> None:
+        from minutebook.actors.lockout import LockoutRules
         from minutebook.actors.services import Services
+        from minutebook.actors.session import SessionLimits
 
         chosen = self._settings
         self._services = services = Services(
@@ -266,6 +268,8 @@ class AuditSystem:
             config_path=chosen.config_path or side_file(self.path, ".config.toml"),
             sandbox_directory=chosen.sandbox_directory or side_file(self.path, ".sandboxes"),
             redactor=redactor,
+            lockout=LockoutRules(chosen.lockout_attempts, chosen.lockout_base, chosen.lockout_cap),
+            limits=SessionLimits(chosen.session_lifetime, chosen.session_idle),
             refuse=self._refuse_unrecorded,
             revive=self._revive_services,
         )

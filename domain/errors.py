@@ -173,6 +173,10 @@ class SessionAlreadyClosed(MinutebookError):
     """The session was closed before."""
 
 
+class SessionExpired(SessionAlreadyClosed):
+    """The session's time was over, or it was idle for too long; create a new one."""
+
+
 class SessionStillOpen(MinutebookError):
     """The session is open, and only closed ones may be deleted."""
 
@@ -184,12 +188,28 @@ class AuthenticationFailed(MinutebookError):
     """The credential was not accepted; the message never says which part was wrong."""
 
 
+class PermissionDenied(MinutebookError):
+    """Whoever asks is known, and may not do this; the refusal was recorded."""
+
+
+class PasswordHashingFailed(MinutebookError):
+    """A password could not be hashed or checked, for want of memory; nothing was changed."""
+
+
 class UserExists(MinutebookError):
     """A user of this name exists already."""
 
 
 class UnknownUser(MinutebookError, LookupError):
     """No user has this name."""
+
+
+class UnknownToken(MinutebookError, LookupError):
+    """No API token has this id."""
+
+
+class UnknownDelegation(MinutebookError, LookupError):
+    """The user has not allowed this agent anything."""
 
 
 # -- configuration ------------------------------------------------------------

@@ -81,7 +81,7 @@ def _sign_up(system: AuditSystem) -> tuple[str, SecretStr]:
     password = SecretStr(secrets.token_urlsafe(12))
     for number in range(1, 1000):
         name = "alice@example.com" if number == 1 else f"alice+{number}@example.com"
-        with contextlib.suppress(UserExists):
+        with contextlib.suppress(UserExists), bind(identity=name):
             return system.auth.create_user(name, password).get(timeout=_TIMEOUT_S).name, password
     msg = "a thousand demos were run on this ledger; choose another --ledger."
     raise UserExists(msg)

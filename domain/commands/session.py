@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from minutebook.domain.commands.auth import Seconds
 from minutebook.domain.commands.base import Command, Name
+from minutebook.domain.state import Principal
 
 
 class CreateSession(Command):
@@ -10,6 +12,9 @@ class CreateSession(Command):
 
     actor_name: Name
     client: Name | None = None
+    principal: Principal | None = None
+    expires_in_s: Seconds | None = None
+    idle_limit_s: Seconds | None = None
 
 
 class CloseSession(Command):
@@ -21,6 +26,20 @@ class CloseSession(Command):
 
 class GetSession(Command):
     """Answered with the `Session`."""
+
+    audited = False
+    session_id: Name
+
+
+class RequireSession(Command):
+    """Refuse a session that has ended; answered with the `Session`."""
+
+    audited = False
+    session_id: Name
+
+
+class TouchSession(Command):
+    """Note that an open session is used; answered with the `Session`."""
 
     audited = False
     session_id: Name

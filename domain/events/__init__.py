@@ -12,7 +12,18 @@ from minutebook.domain.events.apply import (
     PlanApplyCompleted,
     ResourceModified,
 )
-from minutebook.domain.events.auth import AuthFailed, AuthMethod, AuthSucceeded
+from minutebook.domain.events.auth import (
+    AccessDenied,
+    AuthFailed,
+    AuthMethod,
+    AuthRefusal,
+    AuthSucceeded,
+    TokenCreated,
+    TokenRevoked,
+    UserChange,
+    UserChanged,
+    UserCreated,
+)
 from minutebook.domain.events.cancellation import (
     PlanCancelled,
     PlanProgress,
@@ -38,12 +49,14 @@ from minutebook.domain.trail_events import (
 )
 
 __all__ = [
+    "AccessDenied",
     "AuditGap",
     "AuditRecovered",
     "AuditSystemClosed",
     "AuditSystemOpened",
     "AuthFailed",
     "AuthMethod",
+    "AuthRefusal",
     "AuthSucceeded",
     "ChangeKind",
     "ConfigChanged",
@@ -64,6 +77,11 @@ __all__ = [
     "SandboxReleased",
     "SessionClosed",
     "SessionCreated",
+    "TokenCreated",
+    "TokenRevoked",
     "UnreleasedResource",
+    "UserChange",
+    "UserChanged",
+    "UserCreated",
     "ValidationOutcome",
 ]

@@ -15,4 +15,4 @@ class EntityDeleted(AuditEvent, type="entity.deleted"):
     entity_id: str
     """Its id or name."""
     removed: tuple[str, ...]
-    """What went with it, such as ``3 API tokens``."""
+    """What went with it, such as ``API token 'ci'``."""

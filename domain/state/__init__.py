@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minutebook.domain.state.apply import Applied, Execution, StoppedWork
-from minutebook.domain.state.auth import ApiToken, Principal, User
+from minutebook.domain.state.auth import ApiToken, Delegation, Principal, TokenInfo, User
 from minutebook.domain.state.base import State
 from minutebook.domain.state.cancellation import Cancellation
 from minutebook.domain.state.config import ConfigSetting
@@ -16,6 +16,7 @@ __all__ = [
     "Applied",
     "Cancellation",
     "ConfigSetting",
+    "Delegation",
     "Execution",
     "Plan",
     "Principal",
@@ -24,5 +25,6 @@ __all__ = [
     "Session",
     "State",
     "StoppedWork",
+    "TokenInfo",
     "User",
 ]

@@ -24,3 +24,13 @@ class Session(State):
     """UTC; ``None`` while it is open."""
     close_reason: str | None = None
     """Why it was closed."""
+    on_behalf_of: str | None = None
+    """For whom, when an agent works in it for a person."""
+    token_id: str | None = None
+    """The API token that it was begun with."""
+    expires_at: AwareDatetime | None = None
+    """UTC, when it ends in any case; ``None`` for never."""
+    idle_limit_s: float | None = None
+    """Seconds without a use after which it ends; ``None`` for no limit."""
+    used_at: AwareDatetime | None = None
+    """UTC, last use after its creation."""

@@ -10,7 +10,8 @@ from pykka import ActorRef, ActorRegistry, ThreadingActor
 
 from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.audit import AuditActor
-from minutebook.actors.auth import Auth, AuthActor
+from minutebook.actors.auth import AuthActor
+from minutebook.actors.auth_service import Auth
 from minutebook.actors.base import Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
 from minutebook.actors.config import Config, ConfigActor
@@ -23,7 +24,8 @@ from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
-from minutebook.actors.session import SessionActor, Sessions
+from minutebook.actors.session import SessionActor
+from minutebook.actors.session_service import Sessions
 from minutebook.actors.teller import Teller
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import Entry
@@ -99,13 +101,13 @@ class Stage:
         self._services.append((ref, inbox))
         return inbox
 
-    def sessions(self) -> Sessions:
-        """A SessionActor alone."""
-        return Sessions(self.serve(SessionActor, SERVICE, self.outbox(SessionActor)))
+    def sessions(self, *parts: Any) -> Sessions:
+        """A SessionActor alone, with more of its parts than it needs."""
+        return Sessions(self.serve(SessionActor, SERVICE, self.outbox(SessionActor), *parts))
 
-    def auth(self) -> Auth:
-        """An AuthActor alone."""
-        return Auth(self.serve(AuthActor, SERVICE, self.outbox(AuthActor)))
+    def auth(self, *parts: Any) -> Auth:
+        """An AuthActor alone, with more of its parts than it needs."""
+        return Auth(self.serve(AuthActor, SERVICE, self.outbox(AuthActor), *parts))
 
     def config(self) -> Config:
         """A ConfigActor alone."""

@@ -9,7 +9,8 @@ import pytest
 from minutebook.actors import AuditSystem
 from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.outbox import UNTOLD_MAX
-from minutebook.actors.session import SessionActor, Sessions
+from minutebook.actors.session import SessionActor
+from minutebook.actors.session_service import Sessions
 from minutebook.actors.teller import Teller
 from minutebook.domain.context import bind
 from minutebook.domain.errors import AuditBacklogFull, InvalidEvent, UncommittedEvents

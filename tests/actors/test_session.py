@@ -22,7 +22,12 @@ def test_a_session_is_created_for_whoever_is_bound_and_told(stage: Stage) -> Non
     assert (session.actor_name, session.user_identity) == ("local/reviewer", "alice")
     assert (session.client, session.closed_at, session.close_reason) == ("cli", None, None)
     entry = stage.only("session.created")
-    assert entry.payload == {"actor_name": "local/reviewer", "client": "cli"}
+    assert entry.payload == {
+        "actor_name": "local/reviewer",
+        "client": "cli",
+        "expires_at": None,
+        "idle_limit_s": None,
+    }
     assert (entry.user_identity, entry.on_behalf_of) == ("alice", "bob")
     assert (entry.session_id, entry.correlation_id) == (session.session_id, "req-1")
     assert (entry.source, entry.outcome) == ("shop/sessions", "success")

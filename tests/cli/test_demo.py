@@ -21,6 +21,7 @@ from minutebook.domain.query import EntryFilter
 
 STORY = (
     "audit.opened",
+    "user.created",
     "auth.failed",
     "auth.succeeded",
     "session.created",

@@ -84,6 +84,11 @@ def auth(system: AuditSystem, project: Path) -> None:
     system.auth.authenticate_token(token.secret).get(timeout=WAIT_S)
     with contextlib.suppress(AuthenticationFailed):
         system.auth.authenticate(name, "wrong").get(timeout=WAIT_S)
+    system.auth.grant_role(name, "r").get(timeout=WAIT_S)
+    with bind(identity=name):
+        system.sessions.create(actor_name="a").get(timeout=WAIT_S)
+    system.auth.disable_user(name).get(timeout=WAIT_S)
+    system.auth.delete_user(name).get(timeout=WAIT_S)
 
 
 def config(system: AuditSystem, project: Path) -> None:

@@ -20,6 +20,7 @@ from minutebook.domain import (
     AuthenticationFailed,
     DuplicateEvent,
     MinutebookError,
+    PermissionDenied,
     ProjectError,
     WorkFailed,
     bind,
@@ -135,6 +136,13 @@ def troubles(system: AuditSystem, project: Project) -> None:
         auth.create_user("carol", PASSWORD).get(timeout=WAIT_S)
         token = auth.create_token("carol", label="ci").get(timeout=WAIT_S)
         auth.authenticate_token(token.secret).get(timeout=WAIT_S)
+        auth.grant_role("carol", "editor").get(timeout=WAIT_S)
+        with pytest.raises(PermissionDenied):
+            auth.require_role("owner", user="carol").get(timeout=WAIT_S)
+        lost = auth.create_token("carol", label="lost").get(timeout=WAIT_S)
+        auth.revoke_token(lost.token_id).get(timeout=WAIT_S)
+        with pytest.raises(AuthenticationFailed):
+            auth.authenticate_token(lost.secret).get(timeout=WAIT_S)
         auth.delete_user("carol").get(timeout=WAIT_S)
         with pytest.raises(AuthenticationFailed):
             auth.authenticate_token(token.secret).get(timeout=WAIT_S)

@@ -22,7 +22,7 @@ def test_every_kind_of_entity_is_deleted(main_job: Trail, troubles: Trail) -> No
     kinds = {entry["payload"]["entity_type"] for entry in deleted}
     assert kinds == {"session", "plan", "config_scope", "user"}
     (user,) = (entry for entry in deleted if entry["payload"]["entity_type"] == "user")
-    assert user["payload"]["removed"] == ["API token 'ci'"]
+    assert user["payload"]["removed"] == ["API token 'ci'", "role 'editor'"]
 
 
 def test_what_went_wrong_is_told_with_its_cause(troubles: Trail) -> None:
@@ -32,7 +32,11 @@ def test_what_went_wrong_is_told_with_its_cause(troubles: Trail) -> None:
     assert gap["payload"]["event_id"] == first["id"]
     assert gap["payload"]["first_seq"] == gap["producer_seq"] == first["producer_seq"] + 1
     reasons = [(e["payload"]["method"], e["payload"]["reason"]) for e in troubles.of("auth.failed")]
-    assert reasons == [("token", "bad_credential"), ("password", "unknown_user")]
+    assert reasons == [
+        ("token", "revoked"),
+        ("token", "bad_credential"),
+        ("password", "unknown_user"),
+    ]
     causes = [entry["payload"]["error_type"] for entry in troubles.of("plan.errored")]
     assert causes == ["WorkFailed", "ValidationFailed"]
     (failed,) = troubles.of("sandbox.release_failed")
@@ -54,7 +58,9 @@ def test_outcomes_tell_failures_from_successes(main_job: Trail, troubles: Trail)
         "sandbox.release_failed",
         "audit.gap",
     }
-    assert {entry["outcome"] for entry in entries} == {"success", "failure"}
+    denied = {entry["type"] for entry in entries if entry["outcome"] == "denied"}
+    assert denied == {"access.denied"}
+    assert {entry["outcome"] for entry in entries} == {"success", "failure", "denied"}
 
 
 def test_a_dead_process_is_heard_to_the_last_word(troubles: Trail) -> None:

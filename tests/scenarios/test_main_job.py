@@ -14,6 +14,7 @@ def test_the_trail_tells_it_in_order_and_of_whom(main_job: Trail) -> None:
     ]
     assert told == [
         ("audit.opened", None),
+        ("user.created", "installer"),
         ("auth.failed", "alice"),
         ("auth.succeeded", "alice"),
         ("session.created", "alice"),

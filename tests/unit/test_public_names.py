@@ -120,6 +120,7 @@ def _catalogue() -> list[type[AuditEvent]]:
 
 def test_the_catalogue_is_this() -> None:
     assert sorted(cls.type for cls in _catalogue()) == [
+        "access.denied",
         "audit.closed",
         "audit.gap",
         "audit.opened",
@@ -140,6 +141,10 @@ def test_the_catalogue_is_this() -> None:
         "sandbox.released",
         "session.closed",
         "session.created",
+        "token.created",
+        "token.revoked",
+        "user.changed",
+        "user.created",
     ]
 
 
