@@ -17,7 +17,7 @@ ENVIRONMENT := $(shell test -x $(PY) && test -f $(VENV)/made \
 	&& { read -r folder; read -r python; } <$(VENV)/made && test "$$folder" = '$(CURDIR)' \
 	&& case '$(PYTHON)' in (''|"$$python") echo kept ;; esac)
 
-.PHONY: help demo test slow check lint types layering wheel-test format install dev clean FORCE
+.PHONY: help demo test slow check lint types layering wheel-test format docs install dev clean FORCE
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -41,6 +41,7 @@ lint: dev
 types: dev
 	$(PY) -m mypy -p minutebook.domain -p minutebook.actors
 	$(PY) -m mypy tests benchmarks
+	$(PY) -m basedpyright
 
 layering: dev
 	$(VENV)/bin/lint-imports --no-logo
@@ -51,6 +52,10 @@ wheel-test: dev ## build the wheel and test it in a clean environment outside th
 format: dev ## format the code and fix what ruff can fix
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+docs: install ## write docs/events.md anew
+	$(VENV)/bin/minutebook events >docs/events.md.new
+	mv docs/events.md.new docs/events.md
 
 install: $(VENV)/installed ## make .venv with Minutebook and what it needs to run
 

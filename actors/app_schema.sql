@@ -1,5 +1,5 @@
 -- Version 2 of the app database: what the service actors know. Times are microseconds
--- since the epoch, UTC.
+-- since the epoch, UTC. An older one is brought here by migrations/app_*.sql.
 
 CREATE TABLE sessions (
     session_id    TEXT    PRIMARY KEY,
@@ -66,11 +66,15 @@ CREATE TABLE config_secrets ( -- where somebody said whether a setting is secret
     secret INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE config_files ( -- what was last recorded of each file of settings
+    name     TEXT    PRIMARY KEY, -- its absolute path, links not followed
+    settings TEXT    NOT NULL,    -- JSON: keyed fingerprint and recorded form by dotted key
+    seen_at  INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE plans (
     plan_id          TEXT    PRIMARY KEY,
     action           TEXT    NOT NULL,
-    project_path     TEXT    NOT NULL,
-    project_name     TEXT    NOT NULL,
     phase            TEXT    NOT NULL,
     processing_state TEXT    NOT NULL,
     strategy         TEXT,
@@ -82,19 +86,96 @@ CREATE TABLE plans (
     changeset_id     TEXT,
     created_by       TEXT,
     created_at       INTEGER NOT NULL,
-    updated_at       INTEGER NOT NULL
+    updated_at       INTEGER NOT NULL,
+    parent_plan_id   TEXT,
+    ended_in         TEXT,                       -- phase in which it failed or met a limit
+    needs_approval   INTEGER NOT NULL DEFAULT 0,
+    approval         TEXT,                       -- granted or denied
+    attempts         INTEGER NOT NULL DEFAULT 0, -- executions that were begun
+    attempts_max     INTEGER NOT NULL DEFAULT 10
 ) STRICT;
 
-CREATE TABLE sandboxes (
+CREATE INDEX plans_by_parent ON plans (parent_plan_id) WHERE parent_plan_id IS NOT NULL;
+
+CREATE TABLE plan_projects (
+    plan_id  TEXT    NOT NULL REFERENCES plans (plan_id) ON DELETE CASCADE,
+    position INTEGER NOT NULL, -- from 0, as given
+    name     TEXT    NOT NULL, -- unique within the plan
+    path     TEXT    NOT NULL,
+    kind     TEXT    NOT NULL, -- git or directory
+    PRIMARY KEY (plan_id, position)
+) STRICT;
+
+CREATE TABLE plan_workers ( -- there as long as a system executes the plan
+    plan_id     TEXT    PRIMARY KEY,
+    producer    TEXT    NOT NULL, -- of the system that does
+    host_pid    INTEGER NOT NULL, -- of its process
+    host_started INTEGER,         -- when that began, as in /proc/<pid>/stat
+    mark        TEXT,             -- in the environment of each process of the work
+    pid         INTEGER,          -- of the work's first process, leader of its group
+    pid_started INTEGER,          -- when that began, as in /proc/<pid>/stat
+    since_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE plan_decisions (
+    decision_id        TEXT    PRIMARY KEY,
+    plan_id            TEXT    NOT NULL REFERENCES plans (plan_id) ON DELETE CASCADE,
+    parent_decision_id TEXT,
+    phase              TEXT    NOT NULL, -- the plan's, then
+    question           TEXT    NOT NULL,
+    choice             TEXT    NOT NULL,
+    rationale          TEXT,
+    alternatives       TEXT    NOT NULL, -- JSON list of texts
+    checkpoint_id      TEXT,             -- the plan's last one before it
+    decided_by         TEXT,
+    created_at         INTEGER NOT NULL,
+    reverted_by        TEXT              -- attempt_id of the correction that voids it
+) STRICT;
+
+CREATE INDEX plan_decisions_by_plan ON plan_decisions (plan_id);
+
+CREATE TABLE plan_checkpoints (
+    checkpoint_id TEXT    NOT NULL,
+    project_name  TEXT    NOT NULL,
+    sandbox_id    TEXT    NOT NULL, -- it is of use as long as that is there
+    plan_id       TEXT    NOT NULL REFERENCES plans (plan_id) ON DELETE CASCADE,
+    name          TEXT    NOT NULL,
+    "commit"      TEXT    NOT NULL,
+    files_changed INTEGER NOT NULL, -- since the checkpoint before
+    created_at    INTEGER NOT NULL,
+    reverted_by   TEXT,             -- attempt_id of the correction that voids it
+    PRIMARY KEY (checkpoint_id, project_name)
+) STRICT;
+
+CREATE INDEX plan_checkpoints_by_plan ON plan_checkpoints (plan_id);
+
+CREATE TABLE plan_corrections (
+    attempt_id    TEXT    PRIMARY KEY,
+    plan_id       TEXT    NOT NULL REFERENCES plans (plan_id) ON DELETE CASCADE,
+    decision_id   TEXT    NOT NULL, -- the original one
+    mode          TEXT    NOT NULL, -- revert or append
+    guidance      TEXT    NOT NULL,
+    phase         TEXT    NOT NULL, -- that the plan re-entered
+    checkpoint_id TEXT,             -- where the sandbox goes back to; of a revert
+    after_attempt INTEGER NOT NULL, -- executions that were begun before
+    corrected_by  TEXT,
+    created_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX plan_corrections_by_plan ON plan_corrections (plan_id);
+
+CREATE TABLE sandboxes ( -- one for each plan and project
     sandbox_id   TEXT    PRIMARY KEY,
     plan_id      TEXT    NOT NULL,
     project_path TEXT    NOT NULL,
     kind         TEXT    NOT NULL,
     path         TEXT    NOT NULL,
-    branch       TEXT    NOT NULL,
-    "commit"     TEXT    NOT NULL,
+    branch       TEXT,
+    "commit"     TEXT,
     created_at   INTEGER NOT NULL,
-    released_at  INTEGER
+    released_at  INTEGER,
+    project_name TEXT    NOT NULL,
+    kept         INTEGER NOT NULL DEFAULT 0 -- survives the plan's end
 ) STRICT;
 
 CREATE INDEX sandboxes_by_plan ON sandboxes (plan_id);

@@ -16,7 +16,9 @@ from typing import Any, Final
 
 import apsw
 
+from minutebook.actors.file_lock import FileLock
 from minutebook.actors.ledger.forks import GuardedConnection
+from minutebook.actors.ledger.migrating import migrate
 from minutebook.actors.ledger.transactions import transaction
 from minutebook.domain.entry import from_microseconds
 from minutebook.domain.errors import AppDatabaseError
@@ -24,6 +26,8 @@ from minutebook.domain.surrogates import escape, unescape
 
 SCHEMA_VERSION: Final = 2
 """SQLite ``user_version`` of the app databases that this code writes."""
+
+_MIGRATION_WAIT_S: Final = 60.0
 
 BUSY_TIMEOUT_MS: Final = 10_000
 """How long a statement waits for another actor's or process's transaction."""
@@ -33,10 +37,12 @@ class AppDatabase:
     """One actor's connection, used by that actor's thread only.
 
     Args:
-        path: the file; made, with mode 0600, when missing.
+        path: the file; made, with mode 0600, when missing, and brought to this version when it
+            is older.
 
     Raises:
         AppDatabaseError: it cannot be opened, or is newer than this code.
+        FileLockError: it is older than this code, and another process does not let it go.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,7 +52,11 @@ class AppDatabase:
             self._guarded = GuardedConnection(path, self._connect)
         except (apsw.Error, OSError) as error:
             raise self._failed(error) from error
-        self._create_tables()
+        try:
+            self._bring_up_to_date()
+        except BaseException:
+            self.close()
+            raise
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path))
@@ -59,21 +69,56 @@ class AppDatabase:
             raise
         return connection
 
-    def _create_tables(self) -> None:
-        with self.transaction(), self._guarded.use() as connection:
-            version = connection.pragma("user_version")
-            if version > SCHEMA_VERSION:
-                msg = (
-                    f"app database {self.path} has schema version {version}, and this Minutebook"
-                    f" knows {SCHEMA_VERSION}; upgrade Minutebook."
-                )
-                raise AppDatabaseError(msg)
-            if version == 0:
+    def _bring_up_to_date(self) -> None:
+        # The lock is the one under which settings are changed: a process of the older version
+        # that is just about it ends that first.
+        lock = FileLock(self.path.with_name(self.path.name + ".lock"), wait_s=_MIGRATION_WAIT_S)
+        try:
+            with self._guarded.use() as connection:
+                if self._known_version(connection) == 0:
+                    self._make_tables(connection)
+                if self._known_version(connection) != SCHEMA_VERSION:
+                    with lock:
+                        self._migrate(connection)
+        except apsw.Error as error:
+            raise self._failed(error) from error
+
+    def _known_version(self, connection: apsw.Connection) -> int:
+        version = int(connection.pragma("user_version"))
+        if version > SCHEMA_VERSION:
+            msg = (
+                f"app database {self.path} has schema version {version}, and this Minutebook"
+                f" knows {SCHEMA_VERSION}; upgrade Minutebook."
+            )
+            raise AppDatabaseError(msg)
+        return version
+
+    def _make_tables(self, connection: apsw.Connection) -> None:
+        with transaction(connection):
+            if self._known_version(connection) == 0:
                 from importlib.resources import files
 
                 schema = files("minutebook.actors").joinpath("app_schema.sql")
                 connection.execute(schema.read_text(encoding="utf-8"))
                 connection.pragma("user_version", SCHEMA_VERSION)
+
+    def _migrate(self, connection: apsw.Connection) -> None:
+        # A step that replaces a table would, with foreign keys, delete what refers to it; they
+        # can only be set outside a transaction.
+        connection.pragma("foreign_keys", False)
+        try:
+            with transaction(connection):
+                self._known_version(connection)
+                migrate(connection, "app", SCHEMA_VERSION)
+                broken = connection.execute("PRAGMA foreign_key_check").fetchall()
+                if broken:
+                    msg = (
+                        f"app database {self.path}: rows of {broken[0][0]!r} refer to what is"
+                        " not there, and it is left as it was; restore it from a backup."
+                    )
+                    raise AppDatabaseError(msg)
+        finally:
+            connection.pragma("foreign_keys", True)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -151,6 +151,8 @@ class AuditActor(ThreadingActor):
             outcomes = self._committer.append(self._last_words())
             if not all(isinstance(outcome, Receipt) for outcome in outcomes):
                 logger.error("ledger %s: closed without its audit.closed entry", ledger)
+            if not self._vitals.give_up.is_set():
+                self._ledger.checkpoint()
             if journal is not None:
                 # What is not committed stays, for whoever opens the ledger next.
                 journal.end(keep=journal.backlog > 0)

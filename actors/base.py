@@ -148,13 +148,16 @@ class StatefulActor(ServiceActor):
         self._resume_orphans()
 
     def _resume_orphans(self) -> None:
-        for intent in self._outbox.orphans():
+        for intent in self._orphans():
             with intent.binding.restored(source=self.source):
                 try:
                     self._resume(intent)
                 # The next look tries again, and the others are not kept waiting.
                 except MinutebookError as error:
                     logger.warning("%s: a %s is unfinished: %s", self.source, intent.kind, error)
+
+    def _orphans(self) -> list[Intent]:
+        return self._outbox.orphans()
 
     def _resume(self, intent: Intent) -> None:
         """Bring to an end what was cut off; run as whoever had asked for it."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pykka import Timeout
 
 from minutebook.actors.base import ASK_TIMEOUT_S, Ask, ServiceActor, Tell, handles
-from minutebook.actors.git.changes import touched_files
+from minutebook.actors.sandbox_commits import touched
 from minutebook.domain.commands import (
     BeginCancel,
     CancelPlan,
@@ -59,21 +59,19 @@ class CancellationOrchestrator(ServiceActor):
         plan_id = command.plan_id
         before: Plan = self._ask_plans(BeginCancel(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
         stopped = self._stop_work(plan_id)
-        sandboxes = [
-            sandbox
-            for sandbox in self._ask_sandboxes(ListSandboxes()).get(timeout=ASK_TIMEOUT_S)
-            if sandbox.plan_id == plan_id
-        ]
-        files_touched = _files_touched(sandboxes[0]) if sandboxes else 0
+        sandboxes: tuple[Sandbox, ...] = self._ask_sandboxes(ListSandboxes(plan_id=plan_id)).get(
+            timeout=ASK_TIMEOUT_S
+        )
+        files_touched = _files_touched(sandboxes)
         released, failed = list(stopped.released), list(stopped.failed)
-        if sandboxes:
-            self._release_sandbox(plan_id, sandboxes[0], released, failed)
+        for sandbox in (held for held in sandboxes if not held.kept):
+            self._release_sandbox(sandbox, released, failed)
         now: Plan = self._ask_plans(GetPlan(plan_id=plan_id)).get(timeout=ASK_TIMEOUT_S)
         duration_s = round(time.monotonic() - started, 6)
         self._tell(
             PlanCancelled(
                 plan_id=plan_id,
-                project_names=(before.project_name,),
+                project_names=before.project_names,
                 outcome="failure" if failed else "success",
                 outcome_reason=command.reason,
                 reason=command.reason,
@@ -119,40 +117,39 @@ class CancellationOrchestrator(ServiceActor):
 
     def _release_sandbox(
         self,
-        plan_id: str,
         sandbox: Sandbox,
         released: list[ReleasedResource],
         failed: list[UnreleasedResource],
     ) -> None:
         try:
-            freed: ReleasedSandbox = self._ask_sandboxes(ReleaseSandbox(plan_id=plan_id)).get(
-                timeout=ASK_TIMEOUT_S
-            )
+            release = ReleaseSandbox(plan_id=sandbox.plan_id, sandbox_id=sandbox.sandbox_id)
+            freed: ReleasedSandbox = self._ask_sandboxes(release).get(timeout=ASK_TIMEOUT_S)
         except (MinutebookError, Timeout) as error:
             failed.append(
-                UnreleasedResource(kind="git_worktree", id=sandbox.path, error=_explained(error))
+                UnreleasedResource(kind=sandbox.kind, id=sandbox.path, error=_explained(error))
             )
             return
         released.append(
             ReleasedResource(
-                kind="git_worktree",
+                kind=sandbox.kind,
                 id=freed.path,
                 bytes=freed.bytes_freed,
                 files=freed.files_freed,
                 seconds=round(freed.seconds, 6),
             )
         )
-        released.append(
-            ReleasedResource(kind="git_branch", id=freed.branch, bytes=0, files=0, seconds=0.0)
-        )
+        if freed.branch is not None:
+            released.append(
+                ReleasedResource(kind="git_branch", id=freed.branch, bytes=0, files=0, seconds=0.0)
+            )
 
 
 def _explained(error: Exception) -> str:
     return shortened(str(error)) or f"it did not answer within {ASK_TIMEOUT_S} s"
 
 
-def _files_touched(sandbox: Sandbox) -> int | None:
+def _files_touched(sandboxes: tuple[Sandbox, ...]) -> int | None:
     try:
-        return touched_files(sandbox.path, sandbox.commit)
+        return sum(touched(sandbox, sandbox.commit or "HEAD") for sandbox in sandboxes)
     except ProjectError:
         return None

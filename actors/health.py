@@ -57,6 +57,9 @@ class Health(BaseModel):
     somebody keeps a transaction open on the ledger."""
     writer_pid: int | None = None
     """Process that commits, when that is not this one; none while it is started again."""
+    config_problem: str | None = None
+    """Why a file of `system.config` is not used as it stands, and what is; ``None`` when all
+    are. It says nothing of the ledger, and does not make the status degraded."""
 
 
 class Vitals:
@@ -90,6 +93,7 @@ class Vitals:
         self.last_receipt: Receipt | None = None
         self.wal_bytes = 0
         self.writer_pid: int | None = None
+        self.config_problem: str | None = None
         self._astray: str | None = None
         self._trouble: LedgerError | None = None
         self._degraded_since: datetime | None = None
@@ -115,6 +119,10 @@ class Vitals:
     def note_busy(self, busy_s: float | None) -> None:
         """A writer in another process has been at a batch for so many seconds, or at none."""
         self._busy_since = None if busy_s is None else time.monotonic() - busy_s
+
+    def note_config(self, problem: str | None) -> None:
+        """The files of settings were looked at: ``None``, or what is wrong with them."""
+        self.config_problem = problem
 
     @property
     def degraded(self) -> bool:
@@ -172,6 +180,7 @@ class Vitals:
             retries=self.retries,
             wal_bytes=self.wal_bytes,
             writer_pid=self.writer_pid,
+            config_problem=self.config_problem,
         )
 
     def _status(self) -> tuple[HealthStatus, str | None]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
+from minutebook.actors.ledger.new_file import create_once
 from minutebook.domain.errors import SettingsError
 from minutebook.domain.redaction import KEY_BYTES
 
@@ -21,7 +21,7 @@ def load_or_create_key(path: Path) -> bytes:
     try:
         key = _read(path)
         if key is None:
-            _create(path)
+            create_once(path, secrets.token_bytes(KEY_BYTES))
             key = _read(path)
     except OSError as error:
         msg = f"key file {path}: {error}; make it readable, and its directory writable."
@@ -37,21 +37,3 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-
-
-def _create(path: Path) -> None:
-    import tempfile
-
-    # mkstemp gives mode 0600; the link fails when another process was first.
-    descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return
-    finally:
-        Path(temporary).unlink()

@@ -67,6 +67,15 @@ class Outbox:
         self._told: deque[tuple[str, Future[Receipt]]] = deque()
         self._untold: deque[Written] = deque()
 
+    @property
+    def producer(self) -> str:
+        """The system's: what it writes into rows that are its own."""
+        return self._trail.producer
+
+    def is_gone(self, producer: str) -> bool:
+        """Tell whether another system has ended, and all that it told is in the ledger."""
+        return producer != self._trail.producer and self._trail.is_gone(producer)
+
     @contextmanager
     def recorded(self) -> Iterator[Recording]:
         """Change state and tell of it: all that the block does and says, or nothing of it.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minutebook.actors.ledger.signing import KEY_SUFFIX, SIDE_LOG_SUFFIX, new_signing
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.teller import Teller
 from minutebook.domain.encoding import Encoder
@@ -29,7 +30,23 @@ def open_ledger(path: str | os.PathLike[str], settings: Settings, encoder: Encod
         encoder,
         busy_timeout_s=settings.busy_timeout,
         allow_network_file_system=settings.allow_network_file_system,
+        signing=lambda resolved: new_signing(resolved, describe_signing(resolved, settings)),
     )
+
+
+def describe_signing(path: Path, settings: Settings) -> dict[str, Any]:
+    """Return how checkpoints are signed, as JSON carries it to a writer's process.
+
+    Args:
+        path: the ledger's file.
+    """
+    secret = settings.signing_key
+    return {
+        "key_path": str(settings.signing_key_path or side_file(path, KEY_SUFFIX)),
+        "key": None if secret is None else secret.get_secret_value(),
+        "side_path": str(settings.checkpoints_path or side_file(path, SIDE_LOG_SUFFIX)),
+        "every": settings.checkpoint_every,
+    }
 
 
 def new_journal(path: Path, settings: Settings, producer: str) -> Journal:
@@ -86,4 +103,5 @@ def describe_to_writer(path: Path, settings: Settings, producer: str) -> dict[st
         "busy_timeout_s": settings.busy_timeout,
         "event_bytes_max": settings.event_bytes_max,
         "allow_network_file_system": settings.allow_network_file_system,
+        "signing": describe_signing(path, settings),
     }

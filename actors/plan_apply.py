@@ -2,57 +2,89 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pykka import Future
 
+from minutebook.actors.apply_ending import ApplyEnding
+from minutebook.actors.apply_record import ApplyRecord
+from minutebook.actors.apply_recovery import ApplyRecovery
 from minutebook.actors.base import (
     ASK_TIMEOUT_S,
     LATER,
     Ask,
     Later,
     Service,
-    ServiceActor,
-    Tell,
+    StatefulActor,
     answer,
     handles,
 )
-from minutebook.actors.git.repository import ensure_clean, inspect_project
+from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_merge import PlanMerge
+from minutebook.actors.plan_projects import ensure_ready
 from minutebook.actors.plan_work import CANCELLED, CLOSED, PlanWork
+from minutebook.actors.project_locks import ProjectLocks
+from minutebook.actors.project_merge import repository_of, scratch_of
+from minutebook.actors.recording import Intent
 from minutebook.actors.work.spec import WorkSpec, describe_command, describe_work
-from minutebook.domain.commands import ApplyPlan, BeginPhase, ExecutePlan, GetPlan, StopWork
-from minutebook.domain.plan import Phase, check_transition
-from minutebook.domain.state import Applied, Execution, Plan, StoppedWork
+from minutebook.actors.work_limits import SizeLimits
+from minutebook.domain.commands import (
+    ApplyPlan,
+    BeginPhase,
+    ExecutePlan,
+    GetPlan,
+    ListSandboxes,
+    StopWork,
+)
+from minutebook.domain.errors import IllegalTransition, UnknownSandbox
+from minutebook.domain.plan import Phase, ProcessingState, check_transition
+from minutebook.domain.redaction import Redactor
+from minutebook.domain.state import Applied, Execution, Plan, Sandbox, StoppedWork
+
+NO_LIMITS: Final = SizeLimits()
 
 
-class PlanApplyActor(ServiceActor):
+class PlanApplyActor(StatefulActor):
     """Begins each execution and apply, and leaves it to a thread of its own.
 
     Args:
-        service: the host's name.
-        tell: takes the events.
+        service, outbox: as for every `StatefulActor`.
         ask_plans, ask_sandboxes: the other actors.
         directory: where sandboxes and scratch work trees are made.
+        redactor: masks secrets in what validations print.
+        limits: of sandboxes' size, where an execution gives none.
     """
 
     name = "apply"
 
     def __init__(
-        self, service: str, tell: Tell, ask_plans: Ask, ask_sandboxes: Ask, directory: Path
+        self,
+        service: str,
+        outbox: Outbox,
+        ask_plans: Ask,
+        ask_sandboxes: Ask,
+        directory: Path,
+        redactor: Redactor,
+        limits: SizeLimits = NO_LIMITS,
     ) -> None:
-        super().__init__(service)
-        self._tell = tell
+        super().__init__(service, outbox)
         self._ask_plans = ask_plans
         self._ask_sandboxes = ask_sandboxes
         self._directory = directory
+        self._redactor = redactor
+        self._limits = limits
         self._works: dict[str, PlanWork] = {}
         self._merges: set[PlanMerge] = set()
         self._threads: set[threading.Thread] = set()
-        self._turns: dict[str, threading.Lock] = {}
+        self._record = ApplyRecord(outbox)
+        self._locks = ProjectLocks(directory)
+        self._ending = ApplyEnding(self._record, ask_plans, ask_sandboxes)
+        self._recovery = ApplyRecovery(self._record, self._ending, self._locks, ask_plans)
 
     def on_stop(self) -> None:
         """Stop what runs; its plans end as errored."""
@@ -63,13 +95,28 @@ class PlanApplyActor(ServiceActor):
             thread.start()
         for thread in (*stopping, *self._threads):
             thread.join(ASK_TIMEOUT_S)
+        self._record.close()
+
+    def _catch_up(self) -> None:
+        self._record.catch_up()
+        self._resume_orphans()
+
+    def _orphans(self) -> list[Intent]:
+        return self._record.left()
+
+    def _resume(self, intent: Intent) -> None:
+        """Bring an apply to its end whose process died, or failed to."""
+        self._recovery.resume(intent)
 
     @handles(ExecutePlan)
     def execute(self, command: ExecutePlan) -> Later:
         """Run a plan's work; answered when it has ended."""
         spec: WorkSpec = command.work
         plan = self._begin(command.plan_id, Phase.EXECUTE, spec.label)
-        work = PlanWork(plan, spec, self._ask_plans, self._ask_sandboxes)
+        limits = SizeLimits(
+            command.bytes_max or self._limits.bytes_max, command.files_max or self._limits.files_max
+        )
+        work = PlanWork(plan, command, limits, self._ask_plans, self._ask_sandboxes)
         self._works[plan.plan_id] = work
         self._leave(plan, work.run, lambda: self._works.pop(plan.plan_id))
         return LATER
@@ -79,17 +126,33 @@ class PlanApplyActor(ServiceActor):
         """Apply a plan's changes; answered when that has ended."""
         plan: Plan = self._ask_plans(GetPlan(plan_id=command.plan_id)).get(timeout=ASK_TIMEOUT_S)
         check_transition(plan.plan_id, plan.phase, Phase.APPLY)
+        if plan.processing_state is ProcessingState.PROCESSING:
+            msg = f"plan {plan.plan_id}: its work has not ended; wait for execute() to resolve."
+            raise IllegalTransition(msg)
+        if plan.processing_state is ProcessingState.QUEUED:
+            msg = f"plan {plan.plan_id} was corrected; execute() it again first."
+            raise IllegalTransition(msg)
         # Before the plan enters the phase: a dirty project can be cleaned and applied to then.
-        ensure_clean(inspect_project(plan.project_path).path)
-        plan = self._begin(command.plan_id, Phase.APPLY, None)
+        for project in plan.projects:
+            ensure_ready(project)
+        sandboxes = self._sandboxes_of(plan)
+        # Before it too: who finds the plan in the phase finds this as well.
+        intent = self._record.begin(plan.plan_id, **self._describe(plan, sandboxes))
+        try:
+            plan = self._begin(command.plan_id, Phase.APPLY, None)
+        except BaseException:
+            self._record.drop(intent)
+            self._record.forget(plan.plan_id)
+            raise
         merge = PlanMerge(
             plan,
             command,
-            self._directory,
-            turn=self._turns.setdefault(plan.project_path, threading.Lock()),
-            tell=self._tell,
-            ask_plans=self._ask_plans,
-            ask_sandboxes=self._ask_sandboxes,
+            sandboxes,
+            intent,
+            record=self._record,
+            ending=self._ending,
+            locks=self._locks,
+            redactor=self._redactor,
         )
         self._merges.add(merge)
         self._leave(plan, merge.run, lambda: self._merges.remove(merge))
@@ -100,6 +163,37 @@ class PlanApplyActor(ServiceActor):
         """End a plan's work."""
         work = self._works.get(command.plan_id)
         return StoppedWork() if work is None else work.stop(CANCELLED)
+
+    def _sandboxes_of(self, plan: Plan) -> list[Sandbox]:
+        existing: tuple[Sandbox, ...] = self._ask_sandboxes(
+            ListSandboxes(plan_id=plan.plan_id)
+        ).get(timeout=ASK_TIMEOUT_S)
+        by_path = {sandbox.project_path: sandbox for sandbox in existing}
+        missing = [project.path for project in plan.projects if project.path not in by_path]
+        if missing:
+            msg = (
+                f"plan {plan.plan_id} has no sandbox of {missing[0]!r} any more, and with it its"
+                " changes are gone; create a new plan."
+            )
+            raise UnknownSandbox(msg)
+        return [by_path[project.path] for project in plan.projects]
+
+    def _describe(self, plan: Plan, sandboxes: Sequence[Sandbox]) -> dict[str, Any]:
+        """Return what whoever ends the apply of a process that died needs to know."""
+        directory = self._directory / f"{plan.plan_id}.applying"
+        return {
+            "directory": str(directory),
+            "paths": [project.path for project in plan.projects],
+            "project_names": list(plan.project_names),
+            "tool_name": plan.tool_name or "unknown",
+            "began": time.time(),
+            "scratches": [
+                (str(repository_of(project, sandbox)), str(scratch_of(directory, position)))
+                for position, (project, sandbox) in enumerate(
+                    zip(plan.projects, sandboxes, strict=True)
+                )
+            ],
+        }
 
     def _begin(self, plan_id: str, phase: Phase, tool_name: str | None) -> Plan:
         begin = BeginPhase(plan_id=plan_id, phase=phase, tool_name=tool_name)
@@ -127,23 +221,46 @@ class Apply(Service):
     """``system.apply``: each call returns a future; errors are raised by its ``get``."""
 
     def execute(
-        self, plan_id: str, work: Callable[..., Any] | str | Sequence[str]
+        self,
+        plan_id: str,
+        work: Callable[..., Any] | str | Sequence[str],
+        *,
+        sandbox_directory: str | bytes | os.PathLike[Any] | None = None,
+        keep: bool = False,
+        bytes_max: int | None = None,
+        files_max: int | None = None,
     ) -> Future[Execution]:
         """Run a plan's work in a child process, in a sandbox made from the project's HEAD.
 
         The future resolves when the work has ended and its changes are committed on the
-        sandbox's branch; it raises `WorkFailed` when it failed or was stopped.
+        sandbox's branch; it raises `WorkFailed` when it failed or was stopped, and
+        `PlanConstrained` when the plan broke one of its limits.
 
         Args:
-            plan_id: a plan in phase strategize.
+            plan_id: a plan in phase strategize, or one that a correction took back.
             work: a function that a child process can import, called with a
                 `minutebook.actors.work.context.WorkContext`; or its name as
                 ``"package.module:function"``; or a command line as a list of strings.
+            sandbox_directory: where the sandboxes are made; of a correction's execution, only
+                those that were released.
+            keep: whether the sandboxes survive the plan's end, until they are released by name.
+            bytes_max, files_max: how large the sandboxes may be together, looked at after each
+                step and at the end; the system's limits when not given.
 
         Raises:
             UnimportableWork: the child could not find the function; nothing was begun.
         """
-        return self.ask(ExecutePlan(plan_id=plan_id, work=describe_work(work)))
+        directory = None if sandbox_directory is None else os.fsdecode(sandbox_directory)
+        return self.ask(
+            ExecutePlan(
+                plan_id=plan_id,
+                work=describe_work(work),
+                sandbox_directory=directory,
+                keep=keep,
+                bytes_max=bytes_max,
+                files_max=files_max,
+            )
+        )
 
     def apply(
         self,
@@ -152,16 +269,18 @@ class Apply(Service):
         validations: Sequence[Sequence[str]] = (),
         validation_timeout: float = 300.0,
     ) -> Future[Applied]:
-        """Merge a plan's changes into its project, if they merge and pass every validation.
+        """Merge a plan's changes into all its projects, if they merge and pass every validation.
 
         The future raises `ProjectDirty` (the plan stays as it is), or `MergeConflict`,
         `ValidationFailed` or another `ProjectError` (the plan ends as errored); in each case
-        the project is as it was.
+        all of the projects are as they were.
 
         Args:
             plan_id: a plan whose work has ended.
-            validations: command lines that must exit with 0 in the merged tree.
-            validation_timeout: seconds that each may take.
+            validations: command lines that must exit with 0 in the first project's merged
+                tree; ``MINUTEBOOK_PROJECTS`` has a JSON object of all trees by project name.
+            validation_timeout: seconds that each may take; then it is killed with all that it
+                has started.
 
         Raises:
             UnimportableWork: a validation is no command line; nothing was begun.

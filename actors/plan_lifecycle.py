@@ -1,92 +1,98 @@
-"""PlanLifecycleActor: the phases of plans, kept in the app database, and told."""
+"""PlanLifecycleActor: the phases of plans, kept in the app database, and told.
+
+Its parts, each with the commands that it handles: `plan_workers` (what workers say),
+`plan_recovery` (workers that died), `plan_records` (decisions and tools), `plan_corrections`,
+`plan_approvals`; all on `plan_keeping`, the rows and the one way from phase to phase.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from minutebook.actors.base import StatefulActor, handles
-from minutebook.actors.git.repository import ensure_clean, inspect_project
-from minutebook.actors.recording import Recording
+from minutebook.actors.base import handles
+from minutebook.actors.plan_approvals import PlanApprovals
+from minutebook.actors.plan_corrections import PlanCorrections
+from minutebook.actors.plan_projects import look_at
+from minutebook.actors.plan_records import PlanRecords
 from minutebook.domain.commands import (
     BeginCancel,
-    BeginPhase,
     CompleteApply,
-    CompletePhase,
     CreatePlan,
     DeletePlan,
-    FailPlan,
     GetPlan,
     ListPlans,
-    NoteProgress,
     StrategizePlan,
 )
 from minutebook.domain.context import user_identity_var
-from minutebook.domain.entry import to_microseconds
 from minutebook.domain.envelope import new_id
-from minutebook.domain.errors import IllegalTransition, UnknownPlan
+from minutebook.domain.errors import IllegalTransition
 from minutebook.domain.events import (
     EntityDeleted,
     PlanApplied,
     PlanCreated,
-    PlanErrored,
-    PlanPhaseChanged,
 )
-from minutebook.domain.fitting import fit_texts, shortened
-from minutebook.domain.plan import Phase, ProcessingState, check_transition, is_ended
+from minutebook.domain.fitting import fit_texts
+from minutebook.domain.plan import DEPTH_MAX, Phase, ProcessingState, is_ended
 from minutebook.domain.state import Applied, Plan
 
 
-class PlanLifecycleActor(StatefulActor):
+class PlanLifecycleActor(PlanRecords, PlanCorrections, PlanApprovals):
     """Knows every plan's phase, and refuses the steps that are not legal from there."""
-
-    name = "plans"
 
     # -- asked by hosts -------------------------------------------------------
 
     @handles(CreatePlan)
     def create(self, command: CreatePlan) -> Plan:
-        """Make a plan for a clean project."""
-        project = inspect_project(command.project)
-        ensure_clean(project.path)
+        """Make a plan for clean projects."""
+        projects = look_at(command.projects)
         now = datetime.now(UTC)
         plan = Plan(
             plan_id=new_id(),
             action=command.action,
-            project_path=str(project.path),
-            project_name=project.name,
+            projects=projects,
             phase=Phase.ACTION,
             processing_state=ProcessingState.QUEUED,
+            parent_plan_id=command.parent_plan_id,
+            needs_approval=command.needs_approval,
+            attempts_max=command.attempts_max,
             created_by=user_identity_var.get(),
             created_at=now,
             updated_at=now,
         )
         with self._recorded() as recording:
-            self._database.execute(
-                "INSERT INTO plans (plan_id, action, project_path, project_name, phase,"
-                " processing_state, created_by, created_at, updated_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    plan.plan_id,
-                    plan.action,
-                    plan.project_path,
-                    plan.project_name,
-                    plan.phase.value,
-                    plan.processing_state.value,
-                    plan.created_by,
-                    to_microseconds(now),
-                    to_microseconds(now),
-                ),
-            )
+            if plan.parent_plan_id is not None:
+                self._check_parent(plan.parent_plan_id)
+            self._insert(plan)
             recording.tell(
                 PlanCreated(
                     plan_id=plan.plan_id,
-                    project_names=(plan.project_name,),
+                    project_names=plan.project_names,
                     action=plan.action,
-                    project_paths=(plan.project_path,),
+                    project_paths=tuple(project.path for project in projects),
+                    parent_plan_id=plan.parent_plan_id,
                     occurred_at=now,
                 )
             )
         return plan
+
+    def _check_parent(self, plan_id: str) -> None:
+        parent = self._known(plan_id)
+        if is_ended(parent.phase):
+            msg = (
+                f"plan {plan_id} is in phase {parent.phase} and takes no more children; name a"
+                " parent that goes on, or none."
+            )
+            raise IllegalTransition(msg)
+        depth, above = 2, parent.parent_plan_id
+        while above is not None and depth <= DEPTH_MAX:
+            row = self._database.row("SELECT parent_plan_id FROM plans WHERE plan_id = ?", (above,))
+            depth, above = depth + 1, None if row is None else row["parent_plan_id"]
+        if depth > DEPTH_MAX:
+            msg = (
+                f"plan {plan_id} is the {DEPTH_MAX}th of a line of children, which is the most;"
+                " make the new plan a child of one further up."
+            )
+            raise IllegalTransition(msg)
 
     @handles(GetPlan)
     def get(self, command: GetPlan) -> Plan:
@@ -96,16 +102,21 @@ class PlanLifecycleActor(StatefulActor):
     @handles(ListPlans)
     def list(self, command: ListPlans) -> tuple[Plan, ...]:
         """List plans."""
-        rows = self._database.rows(
-            "SELECT * FROM plans WHERE ?1 IS NULL OR phase = ?1 ORDER BY created_at, rowid",
-            (None if command.phase is None else command.phase.value,),
+        return self._plans(
+            "WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR parent_plan_id = ?2)",
+            (None if command.phase is None else command.phase.value, command.parent_plan_id),
         )
-        return tuple(Plan(**row) for row in rows)
 
     @handles(StrategizePlan)
     def strategize(self, command: StrategizePlan) -> Plan:
         """Take a plan from action to strategize."""
         with self._recorded() as recording:
+            before = self._known(command.plan_id)
+            corrected = before.processing_state is ProcessingState.QUEUED
+            if before.phase is Phase.STRATEGIZE and corrected:
+                complete = ProcessingState.COMPLETE.value
+                self._update(before.plan_id, processing_state=complete, strategy=command.strategy)
+                return self._known(before.plan_id)
             _, plan = self._move(
                 recording,
                 command.plan_id,
@@ -136,7 +147,7 @@ class PlanLifecycleActor(StatefulActor):
             recording.tell(
                 EntityDeleted(
                     plan_id=plan.plan_id,
-                    project_names=(plan.project_name,),
+                    project_names=plan.project_names,
                     entity_type="plan",
                     entity_id=plan.plan_id,
                     removed=tuple(f"record of sandbox {sandbox['path']}" for sandbox in sandboxes),
@@ -146,56 +157,22 @@ class PlanLifecycleActor(StatefulActor):
 
     # -- asked by other actors ------------------------------------------------
 
-    @handles(BeginPhase)
-    def begin_phase(self, command: BeginPhase) -> Plan:
-        """Let a worker take a plan into a phase."""
-        changes = {} if command.tool_name is None else {"tool_name": command.tool_name}
-        with self._recorded() as recording:
-            _, plan = self._move(
-                recording, command.plan_id, command.phase, ProcessingState.PROCESSING, **changes
-            )
-        return plan
-
-    @handles(NoteProgress)
-    def note_progress(self, command: NoteProgress) -> None:
-        """Remember how far a plan's work has come."""
-        self._update(
-            command.plan_id,
-            last_step=command.last_step,
-            steps_done=command.steps_done,
-            steps_total=command.steps_total,
-        )
-
-    @handles(CompletePhase)
-    def complete_phase(self, command: CompletePhase) -> Plan:
-        """Note that a worker has done with a phase, unless the plan has left it."""
-        with self._database.transaction():
-            plan = self._known(command.plan_id)
-            if plan.phase is not command.phase:
-                msg = (
-                    f"plan {plan.plan_id} has left phase {command.phase} for {plan.phase}"
-                    " meanwhile; what was done in it is void: create a new plan."
-                )
-                raise IllegalTransition(msg)
-            changes = {"processing_state": ProcessingState.COMPLETE.value}
-            if command.changeset_id is not None:
-                changes["changeset_id"] = command.changeset_id
-            self._update(plan.plan_id, **changes)
-            return self._known(plan.plan_id)
-
     @handles(CompleteApply)
     def complete_apply(self, command: CompleteApply) -> Plan:
-        """Note that a plan's changes are in its project."""
+        """Note that a plan's changes are in its projects; again for one that knows does nothing."""
         applied: Applied = command.applied
         resources, omitted = fit_texts(command.resources)
         with self._recorded() as recording:
+            plan = self._known(command.plan_id)
+            if plan.phase is Phase.APPLIED:
+                return plan
             _, plan = self._move(
                 recording, command.plan_id, Phase.APPLIED, ProcessingState.COMPLETE
             )
             recording.tell(
                 PlanApplied(
                     plan_id=plan.plan_id,
-                    project_names=(plan.project_name,),
+                    project_names=plan.project_names,
                     files_changed=applied.files_changed,
                     lines_added=applied.lines_added,
                     lines_removed=applied.lines_removed,
@@ -207,33 +184,6 @@ class PlanLifecycleActor(StatefulActor):
             )
         return plan
 
-    @handles(FailPlan)
-    def fail(self, command: FailPlan) -> Plan:
-        """End a plan whose step failed; one that has ended already stays as it is."""
-        error = shortened(command.error)
-        try:
-            with self._recorded() as recording:
-                before, plan = self._move(
-                    recording,
-                    command.plan_id,
-                    Phase.ERRORED,
-                    ProcessingState.FAILED,
-                    error=error,
-                )
-                recording.tell(
-                    PlanErrored(
-                        plan_id=plan.plan_id,
-                        project_names=(plan.project_name,),
-                        outcome_reason=command.error_type,
-                        phase=before.phase,
-                        error=error,
-                        error_type=command.error_type,
-                    )
-                )
-        except IllegalTransition:
-            return self._known(command.plan_id)
-        return plan
-
     @handles(BeginCancel)
     def begin_cancel(self, command: BeginCancel) -> Plan:
         """Take a plan out of its phase, so that no worker can go on with it."""
@@ -242,56 +192,3 @@ class PlanLifecycleActor(StatefulActor):
                 recording, command.plan_id, Phase.CANCELLED, ProcessingState.PROCESSING
             )
         return before
-
-    # -- the one way from phase to phase --------------------------------------
-
-    def _move(
-        self,
-        recording: Recording,
-        plan_id: str,
-        phase: Phase,
-        state: ProcessingState,
-        **changes: object,
-    ) -> tuple[Plan, Plan]:
-        """Take a plan to another phase; return it as it was and as it is."""
-        before = self._known(plan_id)
-        check_transition(plan_id, before.phase, phase)
-        _check_state(before, phase)
-        self._update(plan_id, phase=phase.value, processing_state=state.value, **changes)
-        recording.tell(
-            PlanPhaseChanged(
-                plan_id=plan_id,
-                project_names=(before.project_name,),
-                phase_from=before.phase,
-                phase_to=phase,
-            )
-        )
-        return before, self._known(plan_id)
-
-    def _update(self, plan_id: str, **changes: object) -> None:
-        changes["updated_at"] = to_microseconds(datetime.now(UTC))
-        assignments = ", ".join(f"{column} = ?" for column in changes)
-        self._database.execute(
-            f"UPDATE plans SET {assignments} WHERE plan_id = ?", (*changes.values(), plan_id)
-        )
-
-    def _known(self, plan_id: str) -> Plan:
-        row = self._database.row("SELECT * FROM plans WHERE plan_id = ?", (plan_id,))
-        if row is None:
-            msg = f"no plan has the id {plan_id!r}; list() names those there are."
-            raise UnknownPlan(msg)
-        return Plan(**row)
-
-
-def _check_state(plan: Plan, wanted: Phase) -> None:
-    """Refuse to apply what is not done, and to cancel what is being applied."""
-    if wanted is Phase.APPLY and plan.processing_state is not ProcessingState.COMPLETE:
-        msg = f"plan {plan.plan_id}: its work has not ended; wait for execute() to resolve."
-        raise IllegalTransition(msg)
-    applying = (plan.phase, plan.processing_state) == (Phase.APPLY, ProcessingState.PROCESSING)
-    if wanted is Phase.CANCELLED and applying:
-        msg = (
-            f"plan {plan.plan_id} is being applied, which is not interrupted; wait for the"
-            " apply to end."
-        )
-        raise IllegalTransition(msg)

@@ -1,41 +1,41 @@
-"""An apply, from merge to the project's new commit: one run, on a thread of its own.
+"""An apply, from merge to the projects' new states: one run, on a thread of its own.
 
-Everything that can fail happens in a scratch work tree; the project is only moved when the
-merge is there and every validation has passed.
+Everything that can fail happens in scratch work trees; the projects are only moved when all
+merges are there and every validation has passed. Should one of them not move then, all are
+moved back.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 
-from minutebook.actors.base import ASK_TIMEOUT_S, Ask, Tell
-from minutebook.actors.git.apply import advance_project, merge_in_scratch
-from minutebook.actors.git.changes import read_changeset
+from minutebook.actors.apply_ending import ApplyEnding
+from minutebook.actors.apply_record import MOVING, UNDOING, ApplyRecord
+from minutebook.actors.apply_recovery import move_back, moves_of
+from minutebook.actors.apply_report import ApplyReport, write_report
 from minutebook.actors.git.command import Author
 from minutebook.actors.git.repository import inspect_project
-from minutebook.actors.git.worktree import branch_of
+from minutebook.actors.project_locks import ProjectLocks
+from minutebook.actors.project_merge import MergedProject, merged
+from minutebook.actors.recording import Intent
 from minutebook.actors.work.process import WorkProcess
-from minutebook.actors.work.validation import run_validation
-from minutebook.domain.changeset import Changeset, FileChange
-from minutebook.domain.commands import ApplyPlan, CompleteApply, FailPlan, ReleaseSandbox
+from minutebook.actors.work.validation import ValidationResult, run_validation
+from minutebook.domain import events
+from minutebook.domain.commands import ApplyPlan
 from minutebook.domain.context import Binding
-from minutebook.domain.errors import (
-    MergeConflict,
-    MinutebookError,
-    ValidationFailed,
-    WorkFailed,
-)
-from minutebook.domain.events import (
-    FileStatus,
-    PlanApplyCompleted,
-    ResourceModified,
-    ValidationOutcome,
-)
-from minutebook.domain.fitting import fit, fit_texts, shortened
-from minutebook.domain.state import Applied, Plan
+from minutebook.domain.errors import MergeConflict, ProjectError, ValidationFailed, WorkFailed
+from minutebook.domain.events import ValidationOutcome
+from minutebook.domain.fitting import shortened
+from minutebook.domain.redaction import Redactor
+from minutebook.domain.state import Applied, Plan, Sandbox
+
+OUTPUT_CHARACTERS_MAX = 4000
+"""How much of a validation's output its event has."""
 
 
 class PlanMerge:
@@ -44,125 +44,162 @@ class PlanMerge:
     Args:
         plan: in phase apply.
         command: with the validations.
-        directory: where the scratch work tree is made.
-        turn: one for all applies to the same project.
-        tell, ask_plans, ask_sandboxes: the trail and the other actors.
+        sandboxes: one for each of the plan's projects, in their order.
+        intent: its first step, made before the plan entered the phase.
+        record, ending, locks: what all applies have in common.
+        redactor: masks secrets in what validations print.
     """
 
     def __init__(
         self,
         plan: Plan,
         command: ApplyPlan,
-        directory: Path,
+        sandboxes: Sequence[Sandbox],
+        intent: Intent,
         *,
-        turn: Lock,
-        tell: Tell,
-        ask_plans: Ask,
-        ask_sandboxes: Ask,
+        record: ApplyRecord,
+        ending: ApplyEnding,
+        locks: ProjectLocks,
+        redactor: Redactor,
     ) -> None:
         self._plan = plan
         self._command = command
-        self._directory = directory
-        self._turn = turn
-        self._tell = tell
-        self._ask_plans = ask_plans
-        self._ask_sandboxes = ask_sandboxes
+        self._sandboxes = sandboxes
+        self._intent = intent
+        self._record = record
+        self._ending = ending
+        self._locks = locks
+        self._redactor = redactor
+        self._directory = Path(intent.detail["directory"])
         self._started = time.monotonic()
-        self._before = ""
         self._lock = Lock()
         self._process: WorkProcess | None = None
         self._stopped_because: str | None = None
-        self._validations: list[ValidationOutcome] = []
+        self._moving = False
+        self._touched = False
+        self._keep = False
+        self._report = ApplyReport(
+            plan_id=plan.plan_id,
+            project_names=plan.project_names,
+            tool_name=plan.tool_name or "unknown",
+        )
 
     def run(self) -> Applied:
-        """Merge, validate, move the project, tell, and release the sandbox.
+        """Merge, validate, move the projects, tell, and release the sandboxes.
 
         Raises:
-            MergeConflict, ValidationFailed, ProjectError, WorkFailed: the project is as it was,
-                and the plan has ended.
+            MergeConflict, ValidationFailed, ProjectError, WorkFailed: the projects are as they
+                were, and the plan has ended.
         """
         try:
-            with self._turn:
-                changeset = self._merge_and_move()
-        except BaseException as error:
-            self._tell_failure(error)
-            self._ask_plans(
-                FailPlan(
-                    plan_id=self._plan.plan_id, error=str(error), error_type=type(error).__name__
-                )
-            ).get(timeout=ASK_TIMEOUT_S)
-            self._release_sandbox()
-            raise
-        applied = Applied(
-            plan_id=self._plan.plan_id,
-            commit_before=changeset.commit_before,
-            commit_after=changeset.commit_after,
-            files_changed=changeset.files_changed,
-            lines_added=changeset.lines_added,
-            lines_removed=changeset.lines_removed,
-            validations=tuple(self._validations),
-            seconds=round(time.monotonic() - self._started, 6),
-        )
-        self._tell_success(changeset, applied)
-        self._ask_plans(
-            CompleteApply(
-                plan_id=self._plan.plan_id,
-                applied=applied,
-                resources=tuple(file.path for file in changeset.files),
-            )
-        ).get(timeout=ASK_TIMEOUT_S)
-        self._release_sandbox()
-        return applied
+            try:
+                with self._locks.held([project.path for project in self._plan.projects]):
+                    self._prepare()
+                    self._move()
+            except BaseException as error:
+                self._fail(error)
+                raise
+            self._update(seconds=self._seconds())
+            return self._ending.succeed(self._intent, self._report)
+        finally:
+            self._record.forget(self._plan.plan_id)
 
-    def stop(self, because: str) -> None:
-        """Leave the project as it is, unless it is being moved already.
+    def stop(self, because: str, *, undo: bool = False) -> None:
+        """Leave the projects as they are, unless they are being moved already.
 
         Args:
             because: for the message.
+            undo: whether they are moved back then, until it has been told that they have
+                their changes.
         """
         with self._lock:
+            if self._moving and not undo:
+                return
             self._stopped_because = because
             process = self._process
         if process is not None:
             process.stop()
 
-    def _release_sandbox(self) -> None:
-        # A failure is recorded by the sandboxes' actor, and changes nothing about the apply.
-        with contextlib.suppress(MinutebookError):
-            self._ask_sandboxes(ReleaseSandbox(plan_id=self._plan.plan_id)).get(
-                timeout=ASK_TIMEOUT_S
-            )
-
-    def _merge_and_move(self) -> Changeset:
-        self._refuse_when_stopped()
-        project = inspect_project(self._plan.project_path)
-        self._before = project.head
-        scratch = self._directory / f"scratch-{self._plan.plan_id}"
+    def _prepare(self) -> None:
         author = Author.parse(Binding.current().user_identity)
-        with merge_in_scratch(project, branch_of(self._plan.plan_id), scratch, author) as merge:
-            changeset = read_changeset(merge.path, merge.before, merge.after)
-            self._validate(merge.path)
         self._refuse_when_stopped()
-        advance_project(project, changeset.commit_before, changeset.commit_after)
-        return changeset
+        if self._plan.projects[0].kind == "git":
+            self._update(commit_before=inspect_project(self._plan.project_path).head)
+        self._directory.mkdir(mode=0o700)
+        with ExitStack() as stack:
+            trees: list[MergedProject] = []
+            conflicts: list[MergeConflict] = []
+            for position, project in enumerate(self._plan.projects):
+                sandbox = self._sandboxes[position]
+                merge = merged(project, sandbox, self._directory, position, author)
+                # All of them are tried, so that every conflict is known.
+                try:
+                    trees.append(stack.enter_context(merge))
+                except MergeConflict as error:
+                    conflicts.append(error)
+            self._update(projects=tuple(tree.report for tree in trees))
+            if trees and not conflicts:
+                self._update(commit_before=trees[0].report.changeset.commit_before)
+            if conflicts:
+                self._refuse_conflicts(conflicts)
+            self._validate(trees)
+        self._update(seconds=self._seconds())
+        write_report(self._directory, self._report)
 
-    def _validate(self, path: Path) -> None:
+    def _refuse_conflicts(self, conflicts: Sequence[MergeConflict]) -> None:
+        of_all = tuple(conflict for error in conflicts for conflict in error.conflicts)
+        self._update(conflicts=of_all)
+        if len(conflicts) == 1:
+            raise conflicts[0]
+        raise MergeConflict(" ".join(map(str, conflicts)), conflicts=of_all)
+
+    def _move(self) -> None:
+        self._refuse_when_stopped(moving=True)
+        moves = moves_of(self._report)
+        with self._record.recorded() as recording:
+            self._intent = self._record.step(recording, self._intent, MOVING)
+        self._touched = True
+        try:
+            for move in moves:
+                move.forth()
+                self._refuse_when_stopped()
+        except BaseException as error:
+            with self._record.recorded() as recording:
+                self._intent = self._record.step(
+                    recording,
+                    self._intent,
+                    UNDOING,
+                    error=str(error),
+                    error_type=type(error).__name__,
+                )
+            problem = move_back(moves)
+            self._touched = False
+            if problem is not None:
+                self._keep = True
+                raise ProjectError(f"{error} {problem}") from error
+            raise
+
+    def _fail(self, error: BaseException) -> None:
+        if self._touched:
+            # How far it has come could not be noted. The next look goes on from what was.
+            return
+        self._update(seconds=self._seconds())
+        self._ending.fail(
+            self._intent, self._report, str(error), type(error).__name__, keep=self._keep
+        )
+
+    def _validate(self, trees: Sequence[MergedProject]) -> None:
+        paths = {tree.report.project.name: str(tree.scratch) for tree in trees}
         for command in self._command.validations:
             result = run_validation(
                 command,
-                path,
+                trees[0].scratch,
                 timeout_s=self._command.validation_timeout_s,
+                env={"MINUTEBOOK_PROJECTS": json.dumps(paths)},
                 plan_id=self._plan.plan_id,
                 on_start=self._note_process,
             )
-            self._validations.append(
-                ValidationOutcome(
-                    command=command,
-                    passed=result.ok,
-                    exit_code=None if result.stopped else result.exit_code,
-                    seconds=round(result.seconds, 6),
-                )
-            )
+            self._note_result(result)
             self._refuse_when_stopped()
             if not result.ok:
                 how = (
@@ -170,13 +207,38 @@ class PlanMerge:
                     if result.timed_out
                     else f"ended with exit code {result.exit_code}"
                 )
-                said = shortened(result.output_tail.strip()[-500:]) or "it said nothing"
+                said = self._redactor.mask_text(result.output_tail).strip()[-500:]
+                said = shortened(said).rstrip(".") or "it said nothing"
+                shown = " ".join(self._redactor.mask_command(command))
                 msg = (
-                    f"plan {self._plan.plan_id}: the validation {' '.join(command)!r} {how}:"
-                    f" {said.rstrip('.')}. The project is as it was; correct the work and create"
-                    " a new plan."
+                    f"plan {self._plan.plan_id}: the validation {shown!r} {how}: {said}. The"
+                    " project is as it was; correct the work and create a new plan."
                 )
                 raise ValidationFailed(msg)
+
+    def _note_result(self, result: ValidationResult) -> None:
+        command = self._redactor.mask_command(result.command)
+        exit_code = None if result.stopped else result.exit_code
+        seconds = round(result.seconds, 6)
+        outcome = ValidationOutcome(
+            command=command, passed=result.ok, exit_code=exit_code, seconds=seconds
+        )
+        self._update(validations=(*self._report.validations, outcome))
+        event = events.ValidationPassed if result.ok else events.ValidationFailed
+        with self._record.recorded() as recording:
+            recording.tell(
+                event(
+                    plan_id=self._plan.plan_id,
+                    project_names=self._plan.project_names,
+                    command=command,
+                    exit_code=exit_code,
+                    seconds=seconds,
+                    timed_out=result.timed_out,
+                    output_tail=self._redactor.mask_text(result.output_tail)[
+                        -OUTPUT_CHARACTERS_MAX:
+                    ],
+                )
+            )
 
     def _note_process(self, process: WorkProcess) -> None:
         with self._lock:
@@ -185,89 +247,19 @@ class PlanMerge:
         if stopped:
             process.stop()
 
-    def _refuse_when_stopped(self) -> None:
-        if self._stopped_because is not None:
+    def _refuse_when_stopped(self, *, moving: bool = False) -> None:
+        with self._lock:
+            because = self._stopped_because
+            self._moving = self._moving or moving
+        if because is not None:
             msg = (
-                f"the apply of plan {self._plan.plan_id} was stopped: {self._stopped_because};"
-                " the project is as it was: create a new plan to do it again."
+                f"the apply of plan {self._plan.plan_id} was stopped: {because}; the project is"
+                " as it was: create a new plan to do it again."
             )
             raise WorkFailed(msg)
 
-    def _tell_success(self, changeset: Changeset, applied: Applied) -> None:
-        for file in changeset.files:
-            self._tell(
-                ResourceModified(
-                    plan_id=self._plan.plan_id,
-                    project_names=(self._plan.project_name,),
-                    resource=file.path,
-                    change=file.status,
-                    old_path=file.old_path,
-                    sandbox_path=str(self._directory / self._plan.plan_id),
-                    tool_name=self._plan.tool_name or "unknown",
-                    bytes_before=file.bytes_before,
-                    bytes_after=file.bytes_after,
-                    digest_before=file.digest_before,
-                    digest_after=file.digest_after,
-                    lines_added=file.lines_added,
-                    lines_removed=file.lines_removed,
-                )
-            )
-        files, omitted = fit([_status(file) for file in changeset.files], _size)
-        self._tell(
-            PlanApplyCompleted(
-                plan_id=self._plan.plan_id,
-                project_names=(self._plan.project_name,),
-                commit_before=changeset.commit_before,
-                commit_after=changeset.commit_after,
-                files_changed=changeset.files_changed,
-                lines_added=changeset.lines_added,
-                lines_removed=changeset.lines_removed,
-                files_created=changeset.files_created,
-                files_modified=changeset.files_modified,
-                files_deleted=changeset.files_deleted,
-                files_renamed=changeset.files_renamed,
-                files=files,
-                files_omitted=omitted,
-                conflicts=(),
-                validations=applied.validations,
-                duration_s=applied.seconds,
-            )
-        )
+    def _update(self, **changes: object) -> None:
+        self._report = self._report.model_copy(update=changes)
 
-    def _tell_failure(self, error: BaseException) -> None:
-        conflicts = fit_texts(error.paths)[0] if isinstance(error, MergeConflict) else ()
-        self._tell(
-            PlanApplyCompleted(
-                plan_id=self._plan.plan_id,
-                project_names=(self._plan.project_name,),
-                outcome="failure",
-                outcome_reason=type(error).__name__,
-                severity="error",
-                commit_before=self._before,
-                commit_after=None,
-                files_changed=0,
-                lines_added=0,
-                lines_removed=0,
-                files_created=0,
-                files_modified=0,
-                files_deleted=0,
-                files_renamed=0,
-                files=(),
-                conflicts=conflicts,
-                validations=tuple(self._validations),
-                duration_s=round(time.monotonic() - self._started, 6),
-            )
-        )
-
-
-def _status(file: FileChange) -> FileStatus:
-    return FileStatus(
-        path=file.path,
-        change=file.status,
-        lines_added=file.lines_added,
-        lines_removed=file.lines_removed,
-    )
-
-
-def _size(status: FileStatus) -> int:
-    return 6 * len(status.path) + 80
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._started, 6)

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
+from pydantic import SecretStr
 from pykka import Future
 
 from minutebook.actors.base import Service
 from minutebook.actors.inbox import Inbox
+from minutebook.actors.work.context import digest_of_arguments
 from minutebook.domain.commands import (
+    ApprovePlan,
     CancelPlan,
+    CorrectPlan,
     CreatePlan,
     DeletePlan,
+    DenyPlan,
     GetPlan,
+    ListCorrections,
+    ListDecisions,
     ListPlans,
+    RecordDecision,
+    RecordTool,
     StrategizePlan,
 )
-from minutebook.domain.plan import Phase
-from minutebook.domain.state import Cancellation, Plan
+from minutebook.domain.errors import InvalidCommand
+from minutebook.domain.plan import CorrectionMode, Phase
+from minutebook.domain.state import Cancellation, Correction, Decision, Plan
+
+AnyPath = str | bytes | os.PathLike[Any]
+"""A path in any form; bytes that are not UTF-8 are kept."""
 
 
 class Plans(Service):
@@ -43,29 +56,185 @@ class Plans(Service):
         self.cancellation = Service(cancellation, refuse, revive)
         """The caller's side of the CancellationOrchestrator."""
 
-    def create(self, *, action: str, project: str | bytes | os.PathLike[Any]) -> Future[Plan]:
-        """Make a plan for a project.
+    def create(
+        self,
+        *,
+        action: str,
+        project: AnyPath | None = None,
+        projects: Sequence[AnyPath] = (),
+        parent_plan_id: str | None = None,
+        needs_approval: bool = False,
+        attempts_max: int = 10,
+    ) -> Future[Plan]:
+        """Make a plan for one project, or for several.
 
-        `ProjectMissing`, `NotARepository` or `ProjectDirty` when the project is not the top
-        of a clean git work tree.
+        `ProjectMissing`, `NotARepository` or `ProjectDirty` when one is neither the top of a
+        clean git work tree nor a directory that is in none; `ProjectsOverlap` when one was
+        given twice, or inside another; `UnknownPlan` or `IllegalTransition` when the parent
+        takes no children.
 
         Args:
             action: what it is to do, in words.
-            project: path of the repository.
+            project, projects: path of the project, or of several; one of the two.
+            parent_plan_id: the plan that it is a part of.
+            needs_approval: whether it has to be approved before it can be applied.
+            attempts_max: how often it may be executed, corrections included.
+
+        Raises:
+            InvalidCommand: not exactly one of ``project`` and ``projects`` was given.
         """
-        return self.ask(CreatePlan(action=action, project=os.fsdecode(project)))
+        if (project is None) == (not projects):
+            msg = "create: give either project= or projects=[...]; nothing was done."
+            raise InvalidCommand(msg)
+        given = projects if project is None else (project,)
+        return self.ask(
+            CreatePlan(
+                action=action,
+                projects=tuple(os.fsdecode(path) for path in given),
+                parent_plan_id=parent_plan_id,
+                needs_approval=needs_approval,
+                attempts_max=attempts_max,
+            )
+        )
 
     def get(self, plan_id: str) -> Future[Plan]:
         """Look up a plan; `UnknownPlan` when there is none."""
         return self.ask(GetPlan(plan_id=plan_id))
 
-    def list(self, *, phase: Phase | None = None) -> Future[tuple[Plan, ...]]:
-        """List the plans, oldest first; all, or those in a phase."""
-        return self.ask(ListPlans(phase=phase))
+    def list(
+        self, *, phase: Phase | None = None, parent: str | None = None
+    ) -> Future[tuple[Plan, ...]]:
+        """List the plans, oldest first; all, those in a phase, or the children of one."""
+        return self.ask(ListPlans(phase=phase, parent_plan_id=parent))
 
     def strategize(self, plan_id: str, *, strategy: str) -> Future[Plan]:
         """Say how a plan is to be done, and take it from action to strategize."""
         return self.ask(StrategizePlan(plan_id=plan_id, strategy=strategy))
+
+    def decide(
+        self,
+        plan_id: str,
+        question: str,
+        *,
+        choice: str,
+        rationale: str | None = None,
+        alternatives: Sequence[str] = (),
+        parent: str | None = None,
+    ) -> Future[Decision]:
+        """Record what was decided about a plan; `IllegalTransition` when it has ended.
+
+        Args:
+            plan_id: which plan.
+            question: what was to be decided.
+            choice: what was decided.
+            rationale: why.
+            alternatives: what else could have been; at most 50.
+            parent: id of the decision that it follows from; `UnknownDecision` when the plan
+                has none of that id, or it is void.
+        """
+        return self.ask(
+            RecordDecision(
+                plan_id=plan_id,
+                question=question,
+                choice=choice,
+                rationale=rationale,
+                alternatives=tuple(alternatives),
+                parent_decision_id=parent,
+            )
+        )
+
+    def decisions(self, plan_id: str) -> Future[tuple[Decision, ...]]:
+        """List a plan's decisions, oldest first; those that a correction made void, too."""
+        return self.ask(ListDecisions(plan_id=plan_id))
+
+    def tool_invoked(
+        self,
+        plan_id: str,
+        name: str,
+        *,
+        arguments: object = None,
+        ok: bool = True,
+        exit_code: int | None = None,
+        error: str | None = None,
+        seconds: float = 0.0,
+    ) -> Future[None]:
+        """Record that the host used a tool for a plan; `IllegalTransition` when it has ended.
+
+        Args:
+            plan_id: which plan.
+            name: the tool's.
+            arguments: what it was given; only a keyed fingerprint of it is stored.
+            ok: whether it succeeded.
+            exit_code: of a program.
+            error: why it failed.
+            seconds: how long it took.
+        """
+        return self.ask(
+            RecordTool(
+                plan_id=plan_id,
+                tool_name=name,
+                arguments=SecretStr(digest_of_arguments(arguments)),
+                ok=ok,
+                exit_code=exit_code,
+                error=error,
+                seconds=seconds,
+            )
+        )
+
+    def correct(
+        self,
+        plan_id: str,
+        *,
+        decision_id: str,
+        mode: CorrectionMode,
+        guidance: str,
+        phase: Phase | str = Phase.EXECUTE,
+    ) -> Future[Correction]:
+        """Correct a decision, and have the plan re-enter a phase.
+
+        The plan waits in that phase: for `strategize`, or for `system.apply.execute`, which
+        first puts the sandbox where the correction wants it, and gives the guidance to the
+        work as ``ctx.guidance``. An approval that was given before holds no longer.
+
+        `IllegalTransition` while something works on the plan, when it has not come to the
+        phase, when it was applied or cancelled, or ended in its apply; `UnknownDecision`.
+
+        Args:
+            plan_id: which plan; it may have ended as errored or constrained.
+            decision_id: what is corrected.
+            mode: ``"revert"`` makes the decision, and all after it, void, and the sandbox goes
+                back to the last checkpoint before it, or to its beginning when there is none
+                or the sandbox was released; ``"append"`` goes on from what is there.
+            guidance: what is to be done otherwise.
+            phase: ``strategize`` or ``execute``.
+        """
+        return self.ask(
+            CorrectPlan(
+                plan_id=plan_id,
+                decision_id=decision_id,
+                mode=mode,
+                guidance=guidance,
+                phase=cast(Phase, phase),
+            )
+        )
+
+    def corrections(self, plan_id: str) -> Future[tuple[Correction, ...]]:
+        """List a plan's corrections, oldest first."""
+        return self.ask(ListCorrections(plan_id=plan_id))
+
+    def approve(self, plan_id: str, *, reason: str | None = None) -> Future[Plan]:
+        """Approve, as whoever is bound, of a plan that needs it; it can be applied then.
+
+        `IllegalTransition` when it needs none, has it, is being worked on, or has ended.
+        """
+        return self.ask(ApprovePlan(plan_id=plan_id, reason=reason))
+
+    def deny(self, plan_id: str, *, reason: str | None = None) -> Future[Plan]:
+        """Do not approve of a plan that needs it: it ends as constrained.
+
+        Its sandboxes are released, unless they are kept. `IllegalTransition` as for `approve`.
+        """
+        return self.ask(DenyPlan(plan_id=plan_id, reason=reason))
 
     def cancel(self, plan_id: str, *, reason: str) -> Future[Cancellation]:
         """Stop a plan: end its work, release its sandbox, and record one ``plan.cancelled``.

@@ -209,6 +209,7 @@ class RelayActor(ThreadingActor):
     def _note_commit(self, message: dict[str, Any]) -> None:
         first, to = message["first"], message["to"]
         outcomes: list[Receipt | MinutebookError] | None = None
+        index = recorded_at = 0  # of the last one, where the others' can be told from it
         if "last" in message:
             index, digest, recorded_at = message["last"]
             receipts = [Receipt(index, bytes.fromhex(digest), recorded_at)]

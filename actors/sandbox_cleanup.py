@@ -1,4 +1,8 @@
-"""SandboxCleanupActor: makes sandboxes and takes them away, to the last byte."""
+"""SandboxCleanupActor: makes sandboxes and takes them away, to the last byte.
+
+Its parts, each with the commands that it handles: `sandbox_release`, `sandbox_orphans` and
+`sandbox_checkpoints`; all on `sandbox_keeping`, the rows.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +11,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from pykka import Future
-
-from minutebook.actors.base import Service, StatefulActor, handles
+from minutebook.actors.base import handles
+from minutebook.actors.directory.sandbox import make_directory_sandbox
 from minutebook.actors.file_lock import FileLock
-from minutebook.actors.git.repository import ensure_clean, inspect_project
-from minutebook.actors.git.worktree import (
-    branch_of,
-    create_sandbox,
-    is_made,
-    measure,
-    release_sandbox,
+from minutebook.actors.git.repository import (
+    ensure_clean,
+    inspect_project,
+    is_plain_directory,
+    resolve_commit,
 )
+from minutebook.actors.git.worktree import branch_of, create_sandbox
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.recording import Intent
-from minutebook.domain.commands import CreateSandbox, ListSandboxes, ReleaseSandbox
+from minutebook.actors.sandbox_checkpoints import SandboxCheckpoints
+from minutebook.actors.sandbox_commits import go_back, is_there, remove, repository_of
+from minutebook.actors.sandbox_keeping import release_failed
+from minutebook.actors.sandbox_marks import remove_mark, write_mark
+from minutebook.actors.sandbox_orphans import SandboxOrphans
+from minutebook.domain.commands import CreateSandbox, ListSandboxes
 from minutebook.domain.entry import to_microseconds
 from minutebook.domain.envelope import new_id
-from minutebook.domain.errors import GitError, ProjectError, UnknownSandbox
-from minutebook.domain.events import SandboxCreated, SandboxReleased, SandboxReleaseFailed
-from minutebook.domain.fitting import shortened
-from minutebook.domain.state import ReleasedSandbox, Sandbox
+from minutebook.domain.errors import DirectoryProjectError, ProjectError
+from minutebook.domain.events import SandboxCreated
+from minutebook.domain.state import Sandbox
 
-_CREATE: Final = "create"
-_RELEASE: Final = "release"
+CREATE: Final = "create"
 """What is done to a sandbox, for an intent."""
 
 
-class SandboxCleanupActor(StatefulActor):
-    """Keeps a sandbox for each plan that works: a git worktree on a branch of its own.
+class SandboxCleanupActor(SandboxCheckpoints, SandboxOrphans):
+    """Keeps a sandbox for each plan that works: a git worktree on a branch of its own, or a copy.
 
     What git does cannot be in a transaction. An intent says what is being made or taken away,
     until it is; after a crash in between, a sandbox that is there is told, one that is half
@@ -46,35 +51,36 @@ class SandboxCleanupActor(StatefulActor):
         directory: where sandboxes are made; made itself, with mode 0700, when needed.
     """
 
-    name = "sandboxes"
-
     def __init__(self, service: str, outbox: Outbox, directory: Path) -> None:
         super().__init__(service, outbox)
         self._directory = directory
 
     @handles(CreateSandbox)
     def create(self, command: CreateSandbox) -> Sandbox:
-        """Make a plan's sandbox from the project's present commit."""
-        project = inspect_project(command.project_path)
-        ensure_clean(project.path)
-        sandbox = Sandbox(
-            sandbox_id=new_id(),
-            plan_id=command.plan_id,
-            project_path=str(project.path),
-            kind="git_worktree",
-            path=str(self._directory / command.plan_id),
-            branch=branch_of(command.plan_id),
-            commit=project.head,
-            created_at=datetime.now(UTC),
+        """Make a plan's sandbox from what the project is at present, or put back its last one."""
+        there = self._sandboxes(
+            "WHERE plan_id = ? AND project_path = ? AND released_at IS NULL",
+            command.plan_id,
+            command.project_path,
         )
-        _make_directory(self._directory)
+        if there and command.revert:
+            go_back(there[0], command.at or there[0].commit or "HEAD")
+        if there and command.keep:
+            self._database.execute(
+                "UPDATE sandboxes SET kept = 1 WHERE sandbox_id = ?", (there[0].sandbox_id,)
+            )
+        if there and command.resumes:
+            return there[0]
+        sandbox = self._planned(command)
+        _make_directory(Path(sandbox.path).parent)
         # Git holds the lock too: when this process is killed, who looks after the intent waits
         # until git has ended.
         with FileLock(Path(f"{sandbox.path}.lock")) as lock:
             intent = self._intend_create(sandbox, lock.path)
             try:
-                create_sandbox(project, sandbox.path, command.plan_id, pass_fds=[lock.descriptor])
+                base = self._make(sandbox, lock.descriptor)
             except BaseException:
+                remove_mark(sandbox)
                 with self._recorded() as recording:
                     recording.drop(intent)
                     self._forget(sandbox)
@@ -83,50 +89,56 @@ class SandboxCleanupActor(StatefulActor):
                 lock.remove()
             with self._recorded() as recording:
                 recording.fulfil(intent)
-        return sandbox
+                return self._note_base(sandbox, base)
 
     @handles(ListSandboxes)
     def list(self, command: ListSandboxes) -> tuple[Sandbox, ...]:
         """List sandboxes."""
-        where = "WHERE released_at IS NULL" if command.existing_only else ""
-        rows = self._database.rows(f"SELECT * FROM sandboxes {where} ORDER BY created_at, rowid")
-        return tuple(Sandbox(**row) for row in rows)
-
-    @handles(ReleaseSandbox)
-    def release(self, command: ReleaseSandbox) -> ReleasedSandbox | None:
-        """Take a plan's sandbox away; again for one that is gone does and tells nothing."""
-        self._resume_orphans()
-        row = self._database.row(
-            "SELECT * FROM sandboxes WHERE plan_id = ? ORDER BY created_at DESC, rowid DESC",
-            (command.plan_id,),
+        return self._sandboxes(
+            "WHERE (NOT ?1 OR released_at IS NULL) AND (?2 IS NULL OR plan_id = ?2)",
+            int(command.existing_only),
+            command.plan_id,
         )
-        if row is None:
-            if self._database.row("SELECT 1 FROM plans WHERE plan_id = ?", (command.plan_id,)):
-                return None
-            msg = f"no plan or sandbox has the id {command.plan_id!r}; list() names the sandboxes."
-            raise UnknownSandbox(msg)
-        sandbox = Sandbox(**row)
-        if sandbox.released_at is not None:
-            return ReleasedSandbox(
-                sandbox_id=sandbox.sandbox_id,
-                path=sandbox.path,
-                branch=sandbox.branch,
-                bytes_freed=0,
-                files_freed=0,
-                seconds=0.0,
-            )
-        # Before anything is removed: after a crash in between, nobody could count it any more.
-        held_bytes, held_files = measure(sandbox.path)
-        with self._recorded() as recording:
-            intent = recording.intend(
-                _RELEASE, sandbox_id=sandbox.sandbox_id, bytes=held_bytes, files=held_files
-            )
-        return self._take_away(sandbox, intent)
+
+    def _planned(self, command: CreateSandbox) -> Sandbox:
+        # A plan's projects may be work trees of one repository: each has a branch of its own.
+        name = command.plan_id + (f"-{command.position + 1}" if command.position else "")
+        directory = Path(command.directory).resolve() if command.directory else self._directory
+        path = Path(command.project_path)
+        branch = head = None
+        if command.kind == "git_worktree":
+            project = inspect_project(path)
+            ensure_clean(project.path)
+            path, branch, head = project.path, branch_of(name), project.head
+        elif path.exists() and not is_plain_directory(path):
+            msg = f"{str(path)!r} has become a git repository; create a new plan for it."
+            raise DirectoryProjectError(msg)
+        return Sandbox(
+            sandbox_id=new_id(),
+            plan_id=command.plan_id,
+            project_path=str(path),
+            project_name=command.project_name or path.name,
+            kind=command.kind,
+            path=str(directory / name),
+            branch=branch,
+            commit=head,
+            created_at=datetime.now(UTC),
+            kept=command.keep,
+        )
+
+    def _make(self, sandbox: Sandbox, lock: int) -> str:
+        write_mark(sandbox, self._database.path)
+        name = Path(sandbox.path).name
+        if sandbox.kind == "directory":
+            made = make_directory_sandbox(sandbox.project_path, sandbox.path, name, pass_fds=[lock])
+            return made.base
+        project = inspect_project(sandbox.project_path)
+        return create_sandbox(project, sandbox.path, name, pass_fds=[lock]).base
 
     def _intend_create(self, sandbox: Sandbox, lock_path: Path) -> Intent:
         created = SandboxCreated(
             plan_id=sandbox.plan_id,
-            project_names=(Path(sandbox.project_path).name,),
+            project_names=(sandbox.project_name,),
             sandbox_id=sandbox.sandbox_id,
             kind=sandbox.kind,
             path=sandbox.path,
@@ -136,7 +148,7 @@ class SandboxCleanupActor(StatefulActor):
         with self._recorded() as recording:
             self._database.execute(
                 "INSERT INTO sandboxes (sandbox_id, plan_id, project_path, kind, path, branch,"
-                ' "commit", created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+                ' "commit", created_at, project_name, kept) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
                 (
                     sandbox.sandbox_id,
                     sandbox.plan_id,
@@ -146,63 +158,13 @@ class SandboxCleanupActor(StatefulActor):
                     sandbox.branch,
                     sandbox.commit,
                     to_microseconds(sandbox.created_at),
+                    sandbox.project_name,
+                    int(sandbox.kept),
                 ),
             )
             return recording.intend(
-                _CREATE, created, sandbox_id=sandbox.sandbox_id, lock=str(lock_path)
+                CREATE, created, sandbox_id=sandbox.sandbox_id, lock=str(lock_path)
             )
-
-    def _take_away(
-        self, sandbox: Sandbox, intent: Intent, held: tuple[int, int] = (0, 0)
-    ) -> ReleasedSandbox:
-        """Remove a sandbox, and tell so or why not.
-
-        Args:
-            held: bytes and files that it had before an earlier attempt.
-        """
-        try:
-            freed = release_sandbox(sandbox.project_path, sandbox.path, sandbox.branch)
-        except (ProjectError, OSError) as error:
-            with self._recorded() as recording:
-                recording.drop(intent)
-                recording.tell(_release_failed(sandbox, error))
-            if isinstance(error, ProjectError):
-                raise
-            msg = f"sandbox {sandbox.path} cannot be removed: {error}; remove what holds it."
-            raise GitError(msg) from error
-        released_at = datetime.now(UTC)
-        released = ReleasedSandbox(
-            sandbox_id=sandbox.sandbox_id,
-            path=sandbox.path,
-            branch=sandbox.branch,
-            bytes_freed=max(freed.bytes_freed, held[0]),
-            files_freed=max(freed.files_freed, held[1]),
-            seconds=freed.seconds,
-        )
-        with self._recorded() as recording:
-            recording.drop(intent)
-            # Another process may have been as quick.
-            was_there = self._database.row(
-                "UPDATE sandboxes SET released_at = ?"
-                " WHERE sandbox_id = ? AND released_at IS NULL RETURNING sandbox_id",
-                (to_microseconds(released_at), sandbox.sandbox_id),
-            )
-            if was_there is not None:
-                recording.tell(
-                    SandboxReleased(
-                        plan_id=sandbox.plan_id,
-                        project_names=(Path(sandbox.project_path).name,),
-                        sandbox_id=sandbox.sandbox_id,
-                        kind=sandbox.kind,
-                        path=sandbox.path,
-                        branch=sandbox.branch,
-                        bytes_freed=released.bytes_freed,
-                        files_freed=released.files_freed,
-                        seconds=round(released.seconds, 6),
-                        occurred_at=released_at,
-                    )
-                )
-        return released
 
     def _resume(self, intent: Intent) -> None:
         """End a making or a taking away that was cut off."""
@@ -212,7 +174,7 @@ class SandboxCleanupActor(StatefulActor):
         if row is None or row["released_at"] is not None:
             with self._recorded() as recording:
                 recording.drop(intent)
-        elif intent.kind == _CREATE:
+        elif intent.kind == CREATE:
             self._resume_create(Sandbox(**row), intent)
         else:
             held = intent.detail["bytes"], intent.detail["files"]
@@ -225,38 +187,33 @@ class SandboxCleanupActor(StatefulActor):
         _make_directory(lock_path.parent)
         with FileLock(lock_path) as lock:
             try:
-                made = is_made(sandbox.project_path, sandbox.path)
+                made = is_there(sandbox)
                 if not made:
-                    release_sandbox(sandbox.project_path, sandbox.path, sandbox.branch)
+                    remove(sandbox)
+                    remove_mark(sandbox)
+                base = resolve_commit(repository_of(sandbox), "HEAD") if made else None
             except (ProjectError, OSError) as error:
                 # It stays known, so that it can be released when what is wrong is put right.
                 with self._recorded() as recording:
                     recording.drop(intent)
-                    recording.tell(_release_failed(sandbox, error))
+                    recording.tell(release_failed(sandbox, error))
             else:
                 with self._recorded() as recording:
-                    if made:
+                    if base is not None:
+                        self._note_base(sandbox, base)
                         recording.fulfil(intent)
                     else:
                         recording.drop(intent)
                         self._forget(sandbox)
             lock.remove()
 
-    def _forget(self, sandbox: Sandbox) -> None:
-        self._database.execute("DELETE FROM sandboxes WHERE sandbox_id = ?", (sandbox.sandbox_id,))
-
-
-def _release_failed(sandbox: Sandbox, error: Exception) -> SandboxReleaseFailed:
-    return SandboxReleaseFailed(
-        plan_id=sandbox.plan_id,
-        project_names=(Path(sandbox.project_path).name,),
-        outcome_reason=type(error).__name__,
-        sandbox_id=sandbox.sandbox_id,
-        kind=sandbox.kind,
-        path=sandbox.path,
-        branch=sandbox.branch,
-        error=shortened(str(error)),
-    )
+    def _note_base(self, sandbox: Sandbox, base: str) -> Sandbox:
+        # Of a copy, it is only known when that is made.
+        self._database.execute(
+            'UPDATE sandboxes SET "commit" = ? WHERE sandbox_id = ? AND "commit" IS NULL',
+            (base, sandbox.sandbox_id),
+        )
+        return sandbox.model_copy(update={"commit": sandbox.commit or base})
 
 
 def _make_directory(path: Path) -> None:
@@ -265,19 +222,3 @@ def _make_directory(path: Path) -> None:
     except OSError as error:
         msg = f"sandboxes cannot be made in {path}: {error}; make it writable."
         raise ProjectError(msg) from error
-
-
-class Sandboxes(Service):
-    """``system.sandboxes``: each call returns a future; errors are raised by its ``get``."""
-
-    def list(self, *, existing_only: bool = True) -> Future[tuple[Sandbox, ...]]:
-        """List the sandboxes that exist, or all, oldest first."""
-        return self.ask(ListSandboxes(existing_only=existing_only))
-
-    def release(self, plan_id: str) -> Future[ReleasedSandbox | None]:
-        """Take a plan's sandbox away, with directory and branch; harmless when it is gone.
-
-        Resolves to ``None`` when the plan has none; raises `UnknownSandbox` when there is no
-        such plan, and `GitError` when something of it cannot be removed, which is recorded too.
-        """
-        return self.ask(ReleaseSandbox(plan_id=plan_id))

@@ -19,7 +19,9 @@ from minutebook.actors.auth import AuthActor
 from minutebook.actors.auth_service import Auth
 from minutebook.actors.base import CatchUp, Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
-from minutebook.actors.config import Config, ConfigActor
+from minutebook.actors.config import Config
+from minutebook.actors.config_actor import ConfigActor
+from minutebook.actors.config_options import ConfigOptions
 from minutebook.actors.inbox import Inbox
 from minutebook.actors.lockout import LockoutRules
 from minutebook.actors.outbox import Outbox
@@ -28,10 +30,12 @@ from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
 from minutebook.actors.reply import Reply
-from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
+from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
+from minutebook.actors.sandboxes import Sandboxes
 from minutebook.actors.session import SessionActor, SessionLimits
 from minutebook.actors.session_service import Sessions
 from minutebook.actors.starting import start
+from minutebook.actors.work_limits import SizeLimits
 from minutebook.domain.errors import AuditClosed, MinutebookError
 from minutebook.domain.redaction import Redactor
 
@@ -58,7 +62,9 @@ class Services:
         trail: takes their events.
         app_path: the app database.
         config_path: the TOML file of the configuration.
+        config_options: what else there is to it.
         sandbox_directory: where sandboxes are made.
+        sandbox_limits: how large they may become.
         redactor: masks secrets.
         lockout: when a user is locked.
         limits: of sessions.
@@ -73,7 +79,9 @@ class Services:
         *,
         app_path: Path,
         config_path: Path,
+        config_options: ConfigOptions,
         sandbox_directory: Path,
+        sandbox_limits: SizeLimits,
         redactor: Redactor,
         lockout: LockoutRules,
         limits: SessionLimits,
@@ -82,8 +90,9 @@ class Services:
     ) -> None:
         self._service = service
         self._app_path = app_path
-        self._config_path = config_path
+        self._config_parts = (config_path, redactor, config_options)
         self._sandbox_directory = sandbox_directory
+        self._sandbox_limits = sandbox_limits
         self._redactor = redactor
         self._lockout = lockout
         self._limits = limits
@@ -125,12 +134,20 @@ class Services:
         try:
             sessions = self._start_stateful(SessionActor, self._limits)
             auth = self._start_stateful(AuthActor, self._lockout)
-            config = self._start_stateful(ConfigActor, self._config_path, self._redactor)
-            plans = self._start_stateful(PlanLifecycleActor)
+            config = self._start_stateful(ConfigActor, *self._config_parts)
             sandboxes = self._start_stateful(SandboxCleanupActor, directory)
             # Between themselves nothing is refused: what was begun is to be brought to an end.
-            ask_plans, ask_sandboxes = Service(plans).ask, Service(sandboxes).ask
-            apply = self._start(PlanApplyActor, tell, ask_plans, ask_sandboxes, directory)
+            ask_sandboxes = Service(sandboxes).ask
+            plans = self._start_stateful(PlanLifecycleActor, ask_sandboxes)
+            ask_plans = Service(plans).ask
+            apply = self._start_stateful(
+                PlanApplyActor,
+                ask_plans,
+                ask_sandboxes,
+                directory,
+                self._redactor,
+                self._sandbox_limits,
+            )
             cancellation = self._start(
                 CancellationOrchestrator, tell, ask_plans, Service(apply).ask, ask_sandboxes
             )

@@ -26,6 +26,7 @@ class Closable(Protocol):
 
     def is_telling(self) -> bool:
         """Tell whether the calling thread is in the middle of a tell."""
+        ...
 
 
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers

@@ -45,14 +45,17 @@ from minutebook.domain.event import complete_types
 from minutebook.domain.redaction import Redactor
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from minutebook.actors.auth_service import Auth
+    from minutebook.actors.checkpointer import Checkpointer
     from minutebook.actors.config import Config
     from minutebook.actors.ledger.journal import Journal
     from minutebook.actors.plan_apply import Apply
     from minutebook.actors.plans import Plans
     from minutebook.actors.recording import Trail
     from minutebook.actors.recoverer import Recoverer
-    from minutebook.actors.sandbox_cleanup import Sandboxes
+    from minutebook.actors.sandboxes import Sandboxes
     from minutebook.actors.services import Services
     from minutebook.actors.session_service import Sessions
     from minutebook.actors.settings import Settings, SettingsGiven
@@ -111,6 +114,7 @@ class AuditSystem:
         self._journal = journal
         self._recoverer: Recoverer | None = None
         self._watch: Watch | None = None
+        self._checkpointer: Checkpointer | None = None
         self._settings = settings
         self._ledger = ledger
         self._encoder = encoder
@@ -134,7 +138,14 @@ class AuditSystem:
         )
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], **settings: Unpack[SettingsGiven]) -> AuditSystem:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        settings_file: str | os.PathLike[str] | None = None,
+        config_model: type[BaseModel] | None = None,
+        **settings: Unpack[SettingsGiven],
+    ) -> AuditSystem:
         """Open a ledger, and return the running system that writes to it.
 
         What processes that died had told is committed first, from their journals. Close the
@@ -143,20 +154,28 @@ class AuditSystem:
         Args:
             path: the ledger's file; made when missing, in a directory that exists. Its side
                 files have the same name with ``.lock``, ``.journal.d``, ``.app.db``,
-                ``.app.key``, ``.config.toml`` and ``.sandboxes`` behind.
+                ``.app.key``, ``.signing.key``, ``.checkpoints.log``, ``.config.toml`` and
+                ``.sandboxes`` behind.
+            settings_file: a TOML file with settings, or a ``pyproject.toml`` with a table
+                ``[tool.minutebook]``; the one that ``MINUTEBOOK_SETTINGS_FILE`` names, if not
+                given.
+            config_model: a class of pydantic-settings (or pydantic): what `system.config` is
+                checked against.
             settings: see `minutebook.actors.settings.Settings`; each can also come from the
-                variable ``MINUTEBOOK_<NAME>``.
+                variable ``MINUTEBOOK_<NAME>``, which goes before the file.
 
         Raises:
             SettingsError: a setting is wrong.
             LedgerError: of the kind that fits; an existing file was left untouched.
         """
         # Imported when a system is opened: a host's start-up need not wait for them.
+        from minutebook.actors.config_options import check_model
         from minutebook.actors.ledger.recovery import recover
         from minutebook.actors.recoverer import describe
         from minutebook.actors.settings import load_settings
 
-        chosen = load_settings(settings)
+        check_model(config_model)
+        chosen = load_settings(settings, settings_file)
         complete_types()
         opened: list[SqliteLedger] = []
         # The key is asked for with the first secret, when the ledger is open.
@@ -165,9 +184,11 @@ class AuditSystem:
         ledger = open_ledger(path, chosen, encoder)
         opened.append(ledger)
         source = f"{chosen.service}/audit"
+        producer = secrets.token_hex(16)
+        ledger.sign_as(producer)
         try:
             recovered = recover(side_file(ledger.path, ".journal.d"), ledger, encoder)
-            journal = new_journal(ledger.path, chosen, secrets.token_hex(16))
+            journal = new_journal(ledger.path, chosen, producer)
         except BaseException:
             ledger.close()
             raise
@@ -184,7 +205,7 @@ class AuditSystem:
         for result in recovered:
             system.audit.tell(describe(result, source), "journaled")
         try:
-            system._start_services(redactor)
+            system._start_services(redactor, config_model)
             system._start_looking(journal)
         except BaseException:
             system.close()
@@ -223,11 +244,14 @@ class AuditSystem:
 
     def _start_looking(self, journal: Journal) -> None:
         """Start the threads that look after the journals of others, and after the files."""
+        from minutebook.actors.checkpointer import Checkpointer
         from minutebook.actors.recoverer import Recoverer
         from minutebook.actors.watch import Watch
 
         def open_another() -> SqliteLedger:
-            return open_ledger(self.path, self._settings, self._encoder)
+            ledger = open_ledger(self.path, self._settings, self._encoder)
+            ledger.sign_as(self.producer)
+            return ledger
 
         def catch_up() -> None:
             if self._services is not None:
@@ -243,22 +267,36 @@ class AuditSystem:
         )
         assert isinstance(self._ledger, SqliteLedger)
         self._watch = Watch(self._ledger, open_another, journal.in_place, self._vitals)
+        self._ledger.sign_as(self.producer)
+        self._checkpointer = Checkpointer(
+            self.path,
+            open_another,
+            self.audit.tell,
+            self._vitals,
+            source=f"{self._settings.service}/audit",
+            checkpoint_interval_s=self._settings.checkpoint_interval,
+        )
         self._recoverer.start()
         self._watch.start()
+        self._checkpointer.start()
 
     def _stop_looking(self) -> None:
         if self._recoverer is not None:
             self._recoverer.stop()
         if self._watch is not None:
             self._watch.stop()
+        if self._checkpointer is not None:
+            self._checkpointer.stop()
 
     def _new_trail(self) -> Trail:
         return new_trail(self.path, self.producer, self._encoder, self.audit)
 
-    def _start_services(self, redactor: Redactor) -> None:
+    def _start_services(self, redactor: Redactor, config_model: type[BaseModel] | None) -> None:
+        from minutebook.actors.config_options import ConfigOptions
         from minutebook.actors.lockout import LockoutRules
         from minutebook.actors.services import Services
         from minutebook.actors.session import SessionLimits
+        from minutebook.actors.work_limits import SizeLimits
 
         chosen = self._settings
         self._services = services = Services(
@@ -266,7 +304,13 @@ class AuditSystem:
             self._new_trail(),
             app_path=side_file(self.path, ".app.db"),
             config_path=chosen.config_path or side_file(self.path, ".config.toml"),
+            config_options=ConfigOptions(
+                config_model,
+                chosen.config_env_prefix,
+                self._note_config,
+            ),
             sandbox_directory=chosen.sandbox_directory or side_file(self.path, ".sandboxes"),
+            sandbox_limits=SizeLimits(chosen.sandbox_bytes_max, chosen.sandbox_files_max),
             redactor=redactor,
             lockout=LockoutRules(chosen.lockout_attempts, chosen.lockout_base, chosen.lockout_cap),
             limits=SessionLimits(chosen.session_lifetime, chosen.session_idle),
@@ -282,6 +326,10 @@ class AuditSystem:
         # First of all: nobody shall see a state that the trail does not tell.
         services.catch_up()
         services.wait_caught_up()
+
+    def _note_config(self, problem: str | None) -> None:
+        # A forked child has vitals of its own.
+        self._vitals.note_config(problem)
 
     def _refuse_unrecorded(self) -> None:
         if self._settings.fail_closed and self._vitals.degraded:
@@ -344,6 +392,8 @@ class AuditSystem:
             # They tell what they end: the trail comes last.
             if self._services is not None:
                 self._services.stop(lambda: _left(deadline))
+            if self._checkpointer is not None:
+                self._checkpointer.tell_made()
             if self._journal is not None:
                 self._journal.close(CLOSED_MESSAGE)
             stopped = self._inbox.close(self._audit_ref)
@@ -414,7 +464,7 @@ class AuditSystem:
         self._inbox.abandon(_FORKED)
         if self._services is not None:
             self._services.leave(_FORKED)
-        self._recoverer = self._watch = None
+        self._recoverer = self._watch = self._checkpointer = None
         self._become_another()
         self.audit.leave(self._revive)
 

@@ -30,6 +30,7 @@ class Watched(Protocol):
     @property
     def path(self) -> Path:
         """The ledger's file."""
+        ...
 
     def look(self) -> str | None:
         """Say what is wrong with the files, waiting for nobody."""

@@ -19,6 +19,7 @@ from minutebook.actors.inbox import NAP_S, NAPS
 from minutebook.actors.key_file import load_or_create_key
 from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.following import Follower
+from minutebook.actors.ledger.signing import Signing, new_signing
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import Receipt, leaf_hash, leaf_input
@@ -73,6 +74,8 @@ class Writer:
         self._batch_max = description["batch_max"]
         self._busy_timeout_s = description["busy_timeout_s"]
         self._allow_network = description["allow_network_file_system"]
+        self._producer = description["producer"]
+        self._signing = description["signing"]
         key_path = Path(description["key_path"])
         self._encoder = Encoder(
             Redactor(lambda: load_or_create_key(key_path)),
@@ -98,6 +101,7 @@ class Writer:
                 self._encoder,
                 busy_timeout_s=self._busy_timeout_s,
                 allow_network_file_system=self._allow_network,
+                signing=self._new_signing,
             )
         except MinutebookError as error:
             self._report({"trouble": str(error), "kind": type(error).__name__})
@@ -105,10 +109,17 @@ class Writer:
         self._report({"trouble": None})
         try:
             self._commit_all(Committer(ledger, self._encoder, self._vitals))
+            if not self._vitals.give_up.is_set():
+                ledger.checkpoint()
         finally:
             with contextlib.suppress(MinutebookError):
                 ledger.close()
         return 0
+
+    def _new_signing(self, path: Path) -> Signing:
+        signing = new_signing(path, self._signing)
+        signing.producer = self._producer
+        return signing
 
     def _commit_all(self, committer: Committer) -> None:
         naps = 0

@@ -20,6 +20,7 @@ from minutebook.domain.errors import (
     FlushTimeout,
     IllegalTransition,
     InvalidCommand,
+    InvalidConfig,
     InvalidEvent,
     LedgerError,
     MinutebookError,
@@ -29,11 +30,13 @@ from minutebook.domain.errors import (
     SettingsError,
     UncommittedEvents,
     UnknownPlan,
+    UnreadableEvent,
     ValidationFailed,
     WorkFailed,
 )
 from minutebook.domain.event import AuditEvent
 from minutebook.domain.plan import Phase, ProcessingState
+from minutebook.domain.upcasting import upcaster
 
 __all__ = [
     "AuditClosed",
@@ -46,6 +49,7 @@ __all__ = [
     "FlushTimeout",
     "IllegalTransition",
     "InvalidCommand",
+    "InvalidConfig",
     "InvalidEvent",
     "LedgerError",
     "MinutebookError",
@@ -60,7 +64,9 @@ __all__ = [
     "Severity",
     "UncommittedEvents",
     "UnknownPlan",
+    "UnreadableEvent",
     "ValidationFailed",
     "WorkFailed",
     "bind",
+    "upcaster",
 ]

@@ -53,6 +53,12 @@ class FileChange(_Value):
     digest_after: str | None = None
     """Object id after, as `git-<object format>:<hex>`; None if deleted."""
 
+    sha256_before: str | None = None
+    """Of the file's bytes in the project before, in hexadecimal; None where nobody looked."""
+
+    sha256_after: str | None = None
+    """Of the file's bytes in the project after, in hexadecimal; None where nobody looked."""
+
     mode_changed: bool = False
     """True when a file that is there before and after has another mode or file type."""
 

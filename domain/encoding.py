@@ -113,7 +113,7 @@ class Encoder:
         """
         cls = type(event)
         shape = self.shape_of(cls)
-        flat = flatten(event.__dict__, shape)
+        flat = flatten(event.__dict__, shape)  # pyright: ignore[reportArgumentType]
         if flat is None:
             head = orjson.dumps(self._by_the_rules(event))[:-1]
         else:

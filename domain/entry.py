@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from minutebook.domain.jsonable import rfc3339
 from minutebook.domain.surrogates import ESCAPE_IN_JSON, unescape_all
+
+if TYPE_CHECKING:
+    from minutebook.domain.event import AuditEvent
 
 HASH_VERSION = 1
 """How `leaf_input` is laid out; stored with each entry."""
@@ -99,6 +102,20 @@ class Entry(NamedTuple):
             payload = unescape_all(payload)
         return payload
 
+    def event(self) -> AuditEvent:
+        """Return the event as an object of today's class, brought to its version by upcasters.
+
+        Text is as it was told, a secret is what it was masked to. Bytes in a nested model are
+        read as such where that model has ``val_json_bytes="base64"``.
+
+        Raises:
+            UnreadableEvent: its type has no class in this process, or its payload does not
+                fit; `payload` reads it all the same.
+        """
+        from minutebook.domain.upcasting import event_from
+
+        return event_from(self.body)
+
     @property
     def occurred_time(self) -> datetime:
         """`occurred_at` as a datetime in UTC."""
@@ -182,6 +199,16 @@ class Record(NamedTuple):
             body,
         )
 
+    @staticmethod
+    def payload_of(body: bytes) -> dict[str, Any]:
+        """Return the payload in stored bytes, escaped text as it is.
+
+        Raises:
+            KeyError, ValueError: the bytes are no stored event.
+        """
+        payload: dict[str, Any] = orjson.loads(body)["payload"]
+        return payload
+
     def row(self, log_index: int, recorded_at: int) -> Entry:
         """Return the whole entry that these bytes become at a place and time of commit."""
         return Entry(
@@ -229,6 +256,18 @@ def leaf_input(recorded_at: int, body: bytes) -> bytes:
     the stored bytes: an entry that is edited or back-dated has another leaf.
     """
     return b"%c%b%b" % (HASH_VERSION, recorded_at.to_bytes(8, "big"), body)
+
+
+def of_leaf_input(data: bytes) -> tuple[int, bytes]:
+    """Return what `leaf_input` was made of: ``recorded_at``, and the stored bytes.
+
+    Raises:
+        ValueError: it is none, or of a layout that is not known here.
+    """
+    if len(data) < 10 or data[0] != HASH_VERSION:
+        msg = "this is no leaf input of a version that is known here."
+        raise ValueError(msg)
+    return int.from_bytes(data[1:9], "big"), data[9:]
 
 
 def leaf_hash(data: bytes) -> bytes:

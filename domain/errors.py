@@ -6,6 +6,11 @@ host that treats them alike. Each message says what was wrong and ends in what t
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minutebook.domain.events.conflict import Conflict
+
 
 class MinutebookError(Exception):
     """Root of every error that Minutebook raises."""
@@ -124,12 +129,39 @@ class InvalidQuery(MinutebookError, ValueError):
     """What was asked of the ledger makes no sense, such as a time that is none."""
 
 
+class UnreadableEvent(MinutebookError, ValueError):
+    """An entry cannot be read as an object of its event's class; what is stored is unharmed."""
+
+
 class EntryNotFound(LedgerError, LookupError):
     """No entry of the ledger has the id or index that was asked for."""
 
 
 class AmbiguousEntry(LedgerError, LookupError):
     """More than one entry fits the beginning of an id that was asked for."""
+
+
+# -- proving what is in the ledger --------------------------------------------
+
+
+class InvalidNote(MinutebookError, ValueError):
+    """A signed note, a checkpoint, a key or a proof is not of the form that it must have."""
+
+
+class ProofRefused(MinutebookError):
+    """A proof, or a signature on it, does not hold: what it claims is not shown by it."""
+
+
+class NotYetProvable(LedgerError):
+    """No signed checkpoint covers the entry yet."""
+
+
+class SigningFailed(LedgerError):
+    """The log's key cannot be used to sign a checkpoint; the entries are committed all the same."""
+
+
+class WitnessRefused(MinutebookError):
+    """A log is not consistent with what the witness signed before; nothing was signed."""
 
 
 # -- ending -------------------------------------------------------------------
@@ -219,6 +251,10 @@ class ConfigError(MinutebookError):
     """The configuration file cannot be read or written."""
 
 
+class InvalidConfig(ConfigError, ValueError):
+    """A value, or a key, of the configuration does not fit the host's model."""
+
+
 class UnknownConfigKey(MinutebookError, LookupError):
     """The configuration has no such key."""
 
@@ -234,6 +270,18 @@ class IllegalTransition(MinutebookError):
     """The plan's phase does not allow this step; the message names the legal ones."""
 
 
+class PlanConstrained(MinutebookError):
+    """The plan cannot go on within its limits, and has ended; the message names the limit."""
+
+
+class ApprovalMissing(MinutebookError):
+    """The plan needs somebody's approval before it is applied, and has none."""
+
+
+class UnknownDecision(MinutebookError, LookupError):
+    """The plan has no decision of this id, or a correction has made it void."""
+
+
 class ProjectError(MinutebookError):
     """Something about the project's directory or repository; see the subclasses."""
 
@@ -246,17 +294,26 @@ class NotARepository(ProjectError):
     """The project's path is not the top of a git work tree with a commit."""
 
 
+class ProjectsOverlap(ProjectError):
+    """A plan was given the same project twice, or one inside another."""
+
+
 class ProjectDirty(ProjectError):
     """The project has uncommitted changes; it was left as it is."""
 
 
 class MergeConflict(ProjectError):
-    """The plan's changes do not merge into the project; `paths` names the files."""
+    """The plan's changes do not merge into the project; `conflicts` says where."""
 
-    def __init__(self, message: str, *, paths: tuple[str, ...]) -> None:
+    def __init__(self, message: str, *, conflicts: tuple[Conflict, ...]) -> None:
         super().__init__(message)
-        self.paths = paths
-        """Files in conflict, relative to the project."""
+        self.conflicts = conflicts
+        """Each file in conflict, with the kind of conflict and the lines."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Files in conflict, relative to their projects."""
+        return tuple(dict.fromkeys(conflict.path for conflict in self.conflicts))
 
 
 class ValidationFailed(ProjectError):
@@ -271,12 +328,20 @@ class GitError(ProjectError):
     """A git command failed; the message carries its standard error."""
 
 
+class DirectoryProjectError(ProjectError):
+    """A project that is a plain directory cannot be copied, compared or written as asked."""
+
+
 class UnknownSandbox(MinutebookError, LookupError):
     """No sandbox, and no plan either, has this id."""
 
 
 class WorkFailed(MinutebookError):
     """The plan's work ended with an error or was stopped."""
+
+
+class WorkerDied(WorkFailed):
+    """The process that worked on the plan was killed; who found it has ended the plan."""
 
 
 class UnimportableWork(MinutebookError, ValueError):

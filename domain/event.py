@@ -38,8 +38,6 @@ from minutebook.domain.errors import EventDefinitionError, InvalidEvent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic.fields import FieldInfo
-
 Delivery = Literal["buffered", "journaled", "committed"]
 """When a tell returns, and what the event survives from then on."""
 
@@ -75,7 +73,8 @@ class AuditEvent(BaseModel):
 
     Class keywords:
         type: the event type, lower case, dotted; one class per type.
-        schema_version: of the payload, from 1; raise it when the fields change meaning.
+        schema_version: of the payload, from 1; raise it when the fields change meaning, and
+            give the class an `upcaster` for the version before.
         outcome, severity: what instances have unless they say otherwise.
         delivery: buffered, journaled or committed; see `Teller.tell`.
         abstract: a base for other event classes, which cannot be told itself.
@@ -92,6 +91,7 @@ class AuditEvent(BaseModel):
         allow_inf_nan=False,
         hide_input_in_errors=True,
         defer_build=True,
+        val_json_bytes="base64",  # as they are stored
     )
 
     type: ClassVar[str]
@@ -170,9 +170,9 @@ class AuditEvent(BaseModel):
         copied = super().model_copy(deep=deep)
         if not update:
             return copied
-        fields = type(self).model_fields
-        values = {name: copied.__dict__[name] for name in fields} | dict(update)
-        return type(self)(**{_argument(fields.get(name), name): values[name] for name in values})
+        cls = type(self)
+        values = {name: copied.__dict__[name] for name in cls.model_fields} | dict(update)
+        return cls(**{argument_of(cls, name): value for name, value in values.items()})
 
     def __init_subclass__(
         cls,
@@ -328,8 +328,9 @@ def _refuse_second_class(event_type: str, cls: type[AuditEvent]) -> None:
     raise EventDefinitionError(msg)
 
 
-def _argument(field: FieldInfo | None, name: str) -> str:
-    # An alias is what the constructor calls the field.
+def argument_of(cls: type[AuditEvent], name: str) -> str:
+    """Return what the constructor of a class calls one of its fields: its alias, if it has one."""
+    field = cls.model_fields.get(name)
     alias = None if field is None else field.validation_alias
     return alias if isinstance(alias, str) else name
 

@@ -23,6 +23,11 @@ DETAIL_CHARACTERS_MAX: Final = 2000
 _NAMESPACE: Final = UUID("6c1f4d3e-5b0a-5c59-9d1c-2f6d3b8a7e10")
 
 
+def substitute_id(producer: str, producer_seq: int) -> str:
+    """Return the id of what takes the place of a producer's event."""
+    return str(uuid5(_NAMESPACE, f"{producer}/{producer_seq}"))
+
+
 def substitute(
     record: Record,
     encoder: Encoder,
@@ -41,7 +46,7 @@ def substitute(
         detail: what happened, in words.
     """
     gap = AuditGap(
-        id=str(uuid5(_NAMESPACE, f"{record.producer}/{record.producer_seq}")),
+        id=substitute_id(record.producer, record.producer_seq),
         occurred_at=from_microseconds(record.occurred_at),
         source=unescape_all(record.source),
         user_identity=unescape_all(record.user_identity),
@@ -107,7 +112,7 @@ def missing(
         encoder: the system's.
     """
     gap = AuditGap(
-        id=str(uuid5(_NAMESPACE, f"{producer}/{first_seq}")),
+        id=substitute_id(producer, first_seq),
         occurred_at=from_microseconds(journaled_at_ns // 1000),
         cause="unreadable",
         count=count,

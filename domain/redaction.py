@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -35,6 +35,13 @@ _SECRET_SEGMENT = re.compile(
     r")(_(hash|value|text|plain|old|new|pem)|_?\d+)?$",
     re.ASCII,
 )
+# In a text: a name and what is between it and its value; and the value.
+_NAMED = re.compile(r"""(?<![\w.-])([A-Za-z_][\w.-]*)["']?\s*[=:]\s*["']?""", re.ASCII)
+_VALUE = re.compile(r"""[^\s"',;&]+""")
+_SCHEME = re.compile(r"(?P<before>\b(?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{8,})", re.IGNORECASE)
+_MASKED = frozenset({"[secret", "bearer", "basic"})
+_IN_URL = re.compile(r"(?P<before>://[^/\s:@]*:)(?P<value>[^/\s@]+)(?=@)")
+
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -107,3 +114,43 @@ class Redactor:
             value = str(value).encode("utf-8", "surrogatepass")
         digest = hmac.new(self._key, value, hashlib.sha256).hexdigest()
         return f"[secret hmac-sha256:{digest[:_FINGERPRINT_HEX_DIGITS]}]"
+
+    def mask_text(self, text: str) -> str:
+        """Return a text, such as what a program printed, with its secrets masked.
+
+        Known by what stands before them: ``password=...``, ``"apiKey": "..."``,
+        ``Authorization: Bearer ...``, ``https://user:...@host``.
+        """
+        text = _IN_URL.sub(self._masked, text)
+        text = _SCHEME.sub(self._masked, text)
+        parts, end = [], 0
+        for named in _NAMED.finditer(text):
+            # The name first: to look for each value would take long in a text of many.
+            if named.start() < end or not is_secret_name(named[1]):
+                continue
+            value = _VALUE.match(text, named.end())
+            if value is None or _is_no_secret(named[1], value[0]):
+                continue
+            parts += [text[end : value.start()], self.mask(value[0])]
+            end = value.end()
+        return "".join((*parts, text[end:]))
+
+    def mask_command(self, command: Sequence[str]) -> tuple[str, ...]:
+        """Return a command line with its secrets masked, ``--password ...`` among them."""
+        masked = []
+        option = ""
+        for part in command:
+            if is_secret(option.lstrip("-"), part) and not part.startswith("-"):
+                masked.append(self.mask(part))
+            else:
+                masked.append(self.mask_text(part))
+            option = part if part.startswith("-") and "=" not in part else ""
+        return tuple(masked)
+
+    def _masked(self, match: re.Match[str]) -> str:
+        return match["before"] + self.mask(match["value"])
+
+
+def _is_no_secret(name: str, value: str) -> bool:
+    # What is masked already, and a scheme whose credential is, are left; so is a count.
+    return value.lower() in _MASKED or (value.isdigit() and name.lower().endswith("tokens"))

@@ -14,7 +14,7 @@ from pydantic import Secret, SecretStr
 from minutebook.domain.errors import InvalidCommand
 from minutebook.domain.fitting import shortened
 from minutebook.domain.jsonable import NESTING_MAX, jsonable
-from minutebook.domain.redaction import Redactor
+from minutebook.domain.redaction import Redactor, is_secret_type
 
 RECORDED_BYTES_MAX: Final = 24 * 1024
 """Above this, the record of a value is its beginning and its end, as text."""
@@ -82,11 +82,11 @@ def protected(key: str, value: Any, judge: Judge) -> Any:
 
     Args:
         key: dotted name of the setting; a part of a mapping is judged by the key that it has.
-        value: plain, or ``None``.
+        value: plain, or ``None``; what is of a type for secrets stays so.
         judge: tells what is secret.
     """
-    if value is None:
-        return None
+    if value is None or is_secret_type(value):
+        return value
     if judge(key, value):
         return SecretStr(value) if isinstance(value, str) else Secret(value)
     if isinstance(value, Mapping):

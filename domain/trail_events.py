@@ -73,3 +73,19 @@ class AuditRecovered(AuditEvent, type="audit.recovered", severity="warning"):
     """Whether the last record was cut off, so that its tell had not returned."""
     kept_aside: tuple[str, ...]
     """Names of damaged files, kept in the journal's directory."""
+
+
+class AuditCheckpointed(AuditEvent, type="audit.checkpointed"):
+    """AuditSystem: its writer signed the head of the log.
+
+    The one that is signed at the end, behind ``audit.closed``, is not told.
+    """
+
+    tree_size: int
+    """How many entries the log had."""
+    root_hash: str
+    """Root of their Merkle tree, in base64 as in the checkpoint."""
+    key: str
+    """Which key signed it: a vkey."""
+    note_number: int
+    """Number of the checkpoint among all that the log has signed."""

@@ -30,15 +30,15 @@ def print_detail(entry: Entry, out: TextIO | None = None) -> None:
         entry: which.
         out: standard output when not given.
     """
-    out = out if out is not None else sys.stdout
-    if not out.isatty():
+    to: TextIO = sys.stdout if out is None else out
+    if not to.isatty():
         for line in detail_lines(entry, width=None):
-            out.write("".join(piece for piece, _ in line).rstrip() + "\n")
+            to.write("".join(piece for piece, _ in line).rstrip() + "\n")
         return
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=out, highlight=False)
+    console = Console(file=to, highlight=False)
     for line in detail_lines(entry, width=console.width):
         # The terminal breaks what is too long: copied, it is one line again.
         console.print(Text.assemble(*line), soft_wrap=True)

@@ -15,9 +15,14 @@ from typing import Annotated, Any, Final, cast
 import orjson
 import typer
 
+from minutebook.actors.cli.events import events
+from minutebook.actors.cli.keys import keys, witness
 from minutebook.actors.cli.log import log
+from minutebook.actors.cli.prove import check, prove
 from minutebook.actors.cli.show import show
+from minutebook.actors.cli.stats import stats
 from minutebook.actors.cli.text import visible
+from minutebook.actors.cli.verify import verify
 from minutebook.actors.version import UNKNOWN, installed_version
 from minutebook.domain.errors import LedgerUnavailable, MinutebookError
 
@@ -40,23 +45,42 @@ app = typer.Typer(
 )
 app.command("log", epilog="Example: minutebook log audit.db --type 'plan.*' --since 2h")(log)
 app.command("show", epilog="Example: minutebook show audit.db 17")(show)
+app.command("stats", epilog="Example: minutebook stats audit.db --json")(stats)
+app.command("events", epilog="Example: minutebook events --module shop.events > events.md")(events)
+app.command("verify", epilog="Example: minutebook verify audit.db --json")(verify)
+app.command("prove", epilog="Example: minutebook prove audit.db 17 -o 17.tlog-proof")(prove)
+app.command("check", epilog="Example: minutebook check 17.tlog-proof --vkey KEY")(check)
+app.command("keys", epilog="Example: minutebook keys audit.db --rotate")(keys)
+app.command("witness", epilog="Example: minutebook witness audit.db --state audit.witness")(witness)
 
 
-# The demo brings along the whole system; only who asks for it waits for its import.
-@app.command(
-    "demo",
-    add_help_option=False,
-    context_settings={
-        "allow_extra_args": True,
-        "allow_interspersed_args": False,
-        "ignore_unknown_options": True,
-    },
-)
+# These bring along the whole system; only who asks for one waits for its import.
+_PASSED_ON: Final = {
+    "allow_extra_args": True,
+    "allow_interspersed_args": False,
+    "ignore_unknown_options": True,
+}
+
+
+@app.command("demo", add_help_option=False, context_settings=_PASSED_ON)
 def demo(context: typer.Context) -> None:
     """Take a real git repository through the main job, and show the trail that it leaves."""
     from minutebook.actors.cli.demo import app as demo_app
 
-    status = demo_app(args=context.args, prog_name="minutebook demo", standalone_mode=False)
+    _pass_on(context, demo_app)
+
+
+@app.command("app", add_help_option=False, context_settings=_PASSED_ON)
+def use(context: typer.Context) -> None:
+    """Use the services: sessions, users, tokens, settings, plans, without writing code."""
+    from minutebook.actors.cli.app.main import app as services_app
+
+    _pass_on(context, services_app)
+
+
+def _pass_on(context: typer.Context, to: typer.Typer) -> None:
+    name = f"minutebook {context.info_name}"
+    status = to(args=context.args, prog_name=name, standalone_mode=False)
     if isinstance(status, int):
         raise typer.Exit(status)
 

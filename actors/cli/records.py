@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterable
 from io import TextIOWrapper
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import orjson
 
@@ -27,7 +27,12 @@ def json_line(entry: Entry) -> bytes:
 
 def json_document(entry: Entry) -> bytes:
     """Return an entry as one JSON object, indented for reading."""
-    return _safe(orjson.dumps(entry.as_json_object(), option=orjson.OPT_INDENT_2))
+    return document(entry.as_json_object())
+
+
+def document(value: Any) -> bytes:
+    """Return what JSON can hold as JSON, indented for reading, without the last line's end."""
+    return _safe(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
 def write_json_lines(entries: Iterable[Entry], out: BinaryIO) -> None:

@@ -91,13 +91,13 @@ def print_table(entries: Sequence[Entry], out: TextIO | None = None) -> None:
         entries: in the order to show.
         out: standard output when not given.
     """
-    out = out if out is not None else sys.stdout
-    if out.isatty():
+    to: TextIO = sys.stdout if out is None else out
+    if to.isatty():
         from rich.console import Console
 
-        print_terminal_table(entries, Console(file=out, highlight=False))
+        print_terminal_table(entries, Console(file=to, highlight=False))
     else:
-        _print_plain_table(entries, out)
+        _print_plain_table(entries, to)
 
 
 def print_terminal_table(entries: Sequence[Entry], console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from minutebook.actors.git.command import decode_name, run_git, split_names
 from minutebook.actors.git.repository import resolve_commit
@@ -18,7 +19,9 @@ _STATUS: dict[str, FileStatus] = {
     "T": "modified",
     "R": "renamed",
 }
-_SUBMODULE = "160000"
+
+SUBMODULE = "160000"
+"""A submodule's mode."""
 
 
 def read_changeset(path: str | os.PathLike[str], before: str, after: str) -> Changeset:
@@ -29,7 +32,9 @@ def read_changeset(path: str | os.PathLike[str], before: str, after: str) -> Cha
     checked out. A submodule has its commit as digest and no size. Raises `GitError`.
     """
     first, second = resolve_commit(path, before), resolve_commit(path, after)
-    listing = run_git(path, "diff", "--raw", "--numstat", "-z", "--no-abbrev", first, second)
+    # Submodules count, whatever the user wants to see of them.
+    options = ("--raw", "--numstat", "-z", "--no-abbrev", "--ignore-submodules=none")
+    listing = run_git(path, "diff", *options, first, second)
     raw, counts = _parse(listing.stdout)
     sizes = _sizes(path, raw)
     prefix = f"git-{run_git(path, 'rev-parse', '--show-object-format').line}:"
@@ -104,7 +109,7 @@ def _sizes(path: str | os.PathLike[str], raw: list[_Raw]) -> dict[str, int]:
         object_id
         for modes, ids, *_ in raw
         for mode, object_id in zip(modes, ids, strict=True)
-        if mode != _SUBMODULE and object_id.strip("0")
+        if mode != SUBMODULE and object_id.strip("0")
     }
     if not wanted:
         return {}
@@ -122,11 +127,40 @@ def _sizes(path: str | os.PathLike[str], raw: list[_Raw]) -> dict[str, int]:
     return sizes
 
 
-def touched_files(path: str | os.PathLike[str], base: str) -> int:
+def touched_files(path: str | os.PathLike[str], base: str, *, ignored: bool = False) -> int:
     """How many files of a work tree differ from a commit, new ones that git does not ignore too.
 
-    Counts what is committed on top of `base` and what is not committed yet. Raises `GitError`.
+    Counts what is committed on top of `base` and what is not committed yet; with `ignored`,
+    also new files that git ignores. Raises `GitError`.
     """
     tracked = run_git(path, "diff", "--name-only", "-z", "--no-renames", base).stdout
-    untracked = run_git(path, "ls-files", "-z", "--others", "--exclude-standard").stdout
+    standard = () if ignored else ("--exclude-standard",)
+    untracked = run_git(path, "ls-files", "-z", "--others", *standard).stdout
     return len({*split_names(tracked), *split_names(untracked)})
+
+
+@dataclass(frozen=True, slots=True)
+class TreeChange:
+    """One path that differs between two commits; a rename is two of them."""
+
+    path: str
+    mode_before: str
+    """As git writes it, such as `100644`; all zeros when there is nothing."""
+    mode_after: str
+    id_before: str
+    """Object id; all zeros when there is nothing."""
+    id_after: str
+
+
+def read_tree_changes(
+    path: str | os.PathLike[str], before: str, after: str
+) -> tuple[TreeChange, ...]:
+    """Each path that differs between two commits, without the search for renames."""
+    options = ("-r", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-commit-id")
+    listing = run_git(path, "diff-tree", *options, "--ignore-submodules=none", before, after)
+    changes = []
+    fields = iter(listing.stdout.split(b"\0")[:-1])
+    for field in fields:
+        mode_before, mode_after, id_before, id_after, _ = field[1:].decode().split(" ")
+        changes.append(TreeChange(_name(fields), mode_before, mode_after, id_before, id_after))
+    return tuple(changes)

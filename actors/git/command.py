@@ -7,7 +7,9 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from minutebook.domain.errors import GitError
@@ -16,6 +18,8 @@ TIMEOUT_S = 600.0
 """How long one git command may take; checking out a large repository is the longest."""
 
 STDERR_CHARS_MAX = 2000
+
+_kept_open: ContextVar[tuple[int, ...]] = ContextVar("minutebook_git_kept_open", default=())
 
 # Of the host's GIT_* variables only those are kept which say where configuration lies and
 # how to reach a server. The rest (GIT_DIR, GIT_WORK_TREE, GIT_INDEX_FILE, ...) would aim our
@@ -105,6 +109,19 @@ def git_environment(author: Author = MINUTEBOOK) -> dict[str, str]:
     return environment
 
 
+@contextmanager
+def keeping_open(descriptors: Sequence[int]) -> Iterator[None]:
+    """Have each git command of the block keep `descriptors` open until it has ended.
+
+    So a lock on a file is held on by a command that goes on when this process is killed.
+    """
+    token = _kept_open.set((*_kept_open.get(), *descriptors))
+    try:
+        yield
+    finally:
+        _kept_open.reset(token)
+
+
 def run_git(
     cwd: str | os.PathLike[str],
     *args: str,
@@ -113,13 +130,15 @@ def run_git(
     timeout_s: float = TIMEOUT_S,
     author: Author = MINUTEBOOK,
     pass_fds: Sequence[int] = (),
+    index_file: str | os.PathLike[str] | None = None,
 ) -> GitOutput:
     """Run ``git <args>`` in `cwd` and return its output.
 
     The user's configuration counts (filters, rename detection, line endings), but hooks,
     signing, prompts and background maintenance are off. The command has its own session, so
     that Ctrl-C in the host's terminal does not cut a merge in two. It goes on when the host is
-    killed, and keeps `pass_fds` open until it has ended.
+    killed, and keeps `pass_fds` open until it has ended. `index_file` stands in for the
+    repository's index.
 
     Raises `GitError` when git is missing, takes longer than `timeout_s`, or, with `check`,
     exits with anything but 0.
@@ -128,38 +147,41 @@ def run_git(
     for setting in _SETTINGS:
         command += ["-c", setting]
     command += args
+    environment = git_environment(author)
+    if index_file is not None:
+        environment["GIT_INDEX_FILE"] = os.path.abspath(index_file)
     try:
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=git_environment(author),
+            env=environment,
             stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            pass_fds=pass_fds,
+            pass_fds=(*pass_fds, *_kept_open.get()),
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         if not os.path.isdir(cwd):
             reason = f"the directory {os.fspath(cwd)!r} is not there; check the path"
         else:
             reason = f"{error}; install git and put it on PATH"
-        raise GitError(f"git {args[0]} could not be started: {reason}.") from error
+        raise GitError(f"git {_name_of(args)} could not be started: {reason}.") from error
     with process:
         try:
             stdout, stderr = process.communicate(input, timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
             _kill_group(process)
             raise GitError(
-                f"git {args[0]} in {os.fspath(cwd)!r} took longer than {timeout_s:g} s and was "
-                "stopped; look for a hanging filter or a slow disk, then try again."
+                f"git {_name_of(args)} in {os.fspath(cwd)!r} took longer than {timeout_s:g} s and "
+                "was stopped; look for a hanging filter or a slow disk, then try again."
             ) from error
         except BaseException:
             _kill_group(process)
             raise
     output = GitOutput(process.returncode, stdout, stderr.decode("utf-8", "replace"))
     if check and output.exit_code:
-        raise git_error(cwd, args[0], output)
+        raise git_error(cwd, _name_of(args), output)
     return output
 
 
@@ -176,6 +198,10 @@ def git_error(cwd: str | os.PathLike[str], command: str, output: GitOutput) -> G
         f"git {command} in {os.fspath(cwd)!r} failed (exit {output.exit_code}): "
         f"{said[-STDERR_CHARS_MAX:]}\n{advice[0].upper()}{advice[1:]}."
     )
+
+
+def _name_of(args: Sequence[str]) -> str:
+    return next((arg for arg in args if not arg.startswith("-")), args[0])
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -68,6 +68,14 @@ def inspect_project(path: str | os.PathLike[str]) -> Project:
     return Project(path=resolved, head=head.line, branch=branch)
 
 
+def is_plain_directory(path: str | os.PathLike[str]) -> bool:
+    """Tell whether `path` is a directory that neither is a repository nor lies in one."""
+    if not os.path.isdir(path) or os.path.lexists(os.path.join(path, ".git")):
+        return False
+    found = run_git(path, "rev-parse", "--git-dir", check=False)
+    return found.exit_code != 0 and "not a git repository" in found.stderr
+
+
 def ensure_clean(path: str | os.PathLike[str]) -> None:
     """Raise `ProjectDirty` unless the work tree is exactly its HEAD commit.
 

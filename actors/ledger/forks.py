@@ -33,9 +33,11 @@ class Suspendable(Protocol):
     @property
     def path(self) -> Path:
         """The file."""
+        ...
 
     def suspend(self, timeout_s: float) -> bool:
         """Close all, and keep it closed until `resume`; false when that cannot be in time."""
+        ...
 
     def resume(self) -> None:
         """Allow it to be opened again; called only after `suspend` has succeeded."""

@@ -15,7 +15,7 @@ from minutebook.domain.errors import LedgerCorrupt, LedgerTooNew, NotALedger
 APPLICATION_ID: Final = 0x4D42_4F4B
 """SQLite ``application_id`` of a ledger: "MBOK" in ASCII."""
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """SQLite ``user_version`` of the ledgers that this code writes."""
 
 # A whole check reads every page: below this size it takes well under a second.
@@ -52,6 +52,16 @@ def is_blank(connection: apsw.Connection) -> bool:
     )
 
 
+def refuse_newer(version: int, path: Path) -> None:
+    """Refuse a ledger of a version that this code does not know; raises `LedgerTooNew`."""
+    if version > SCHEMA_VERSION:
+        msg = (
+            f"ledger {path} has schema version {version}, and this Minutebook knows"
+            f" {SCHEMA_VERSION}; upgrade Minutebook."
+        )
+        raise LedgerTooNew(msg)
+
+
 def inspect_ledger(connection: apsw.Connection, path: Path) -> None:
     """Refuse what is open when it is no ledger that this code knows; only reads.
 
@@ -69,12 +79,7 @@ def inspect_ledger(connection: apsw.Connection, path: Path) -> None:
         )
         msg = f"{path} is no ledger but {what}; choose another path."
         raise NotALedger(msg)
-    if version > SCHEMA_VERSION:
-        msg = (
-            f"ledger {path} has schema version {version}, and this Minutebook knows"
-            f" {SCHEMA_VERSION}; upgrade Minutebook."
-        )
-        raise LedgerTooNew(msg)
+    refuse_newer(version, path)
     columns = tuple(row[1] for row in connection.execute("PRAGMA table_info(entries)"))
     if columns != COLUMNS:
         msg = f"ledger {path}: its table of entries is not as it was made; restore a backup."

@@ -10,6 +10,7 @@ from minutebook.actors.ledger.duplicates import Known, settle
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import Entry, Receipt, Record, leaf_hash, leaf_input
 from minutebook.domain.errors import DuplicateEvent, LedgerCorrupt, LedgerError
+from minutebook.domain.merkle import EMPTY
 
 
 class MemoryLedger:
@@ -28,6 +29,8 @@ class MemoryLedger:
         """What was appended, in order; look, and do not touch."""
         self._encoder = encoder
         self._clock = clock
+        self.tree = EMPTY
+        """The Merkle tree over their leaf hashes."""
         self._handed_out: list[bytes] = []
         self._by_id: dict[str, Known] = {}
         self._lock = threading.Lock()
@@ -47,6 +50,7 @@ class MemoryLedger:
                 for index, record in enumerate(settled.new, len(self.entries))
             ]
             self.entries.extend(new)
+            self.tree, _ = self.tree.extended([entry.leaf_hash for entry in new])
             receipts = [
                 Receipt(entry.log_index, entry.leaf_hash, entry.recorded_at) for entry in new
             ]
@@ -60,6 +64,9 @@ class MemoryLedger:
     def next_index(self) -> int:
         """Return how many entries there are."""
         return len(self.entries)
+
+    def checkpoint(self) -> None:
+        """Nothing: it signs nothing, and `verify` looks at all of it."""
 
     def close(self) -> None:
         """Refuse further appends; what is there stays readable."""
@@ -97,6 +104,9 @@ class MemoryLedger:
                     " find who changed it."
                 )
                 raise LedgerCorrupt(msg)
+        if self.tree != EMPTY.extended(self._handed_out)[0]:
+            msg = "the memory ledger's tree was changed; it only grows: find who changed it."
+            raise LedgerCorrupt(msg)
 
     def _known(self, ids: Sequence[str]) -> dict[str, Known]:
         return {wanted: self._by_id[wanted] for wanted in ids if wanted in self._by_id}

@@ -15,10 +15,13 @@ from minutebook.actors.ledger.inspection import (
     SCHEMA_VERSION,
     inspect_ledger,
     is_blank,
+    refuse_newer,
 )
+from minutebook.actors.ledger.migrating import migrate
 from minutebook.actors.ledger.reading import LedgerFile
 from minutebook.actors.ledger.sqlite_errors import translated
 from minutebook.actors.ledger.transactions import transaction
+from minutebook.actors.ledger.tree import catch_up, read_head
 from minutebook.domain.errors import LedgerError, LedgerPathError, LedgerReadOnly
 
 _CHECK_TIMEOUT_S: Final = 5.0
@@ -91,7 +94,7 @@ def _inspect_unless_blank(path: Path) -> Callable[[apsw.Connection], None]:
 def open_for_writing(
     path: Path, *, busy_timeout_s: float, created_at: int, make: bool = True
 ) -> apsw.Connection:
-    """Open the file, make the tables when it is new, and insist on the settings.
+    """Open the file, make the tables or bring them to this version, and insist on the settings.
 
     The caller holds the ledger's `Turns`.
 
@@ -111,7 +114,7 @@ def open_for_writing(
             _insist(connection, path, "journal_mode", "wal")
             _insist(connection, path, "synchronous", 2)
             connection.pragma("foreign_keys", True)
-            _create_tables(connection, created_at)
+            _bring_up_to_date(connection, path, created_at)
         except BaseException:
             connection.close()
             raise
@@ -138,17 +141,30 @@ def is_missing(path: Path) -> bool:
     return not path.exists() or path.stat().st_size == 0
 
 
-def _create_tables(connection: apsw.Connection, created_at: int) -> None:
+def _bring_up_to_date(connection: apsw.Connection, path: Path, created_at: int) -> None:
+    if connection.pragma("user_version") == SCHEMA_VERSION:
+        return
     with transaction(connection):
-        if connection.pragma("user_version") == 0:
-            # Imported for a new file only: it brings tempfile, shutil and the compressors along.
-            from importlib.resources import files
+        version = connection.pragma("user_version")
+        if version == 0:
+            _make_tables(connection, created_at)
+        else:
+            # Another process may have been quicker, and newer.
+            refuse_newer(version, path)
+            migrate(connection, "ledger", SCHEMA_VERSION)
+            next_index, tree = read_head(connection, path)
+            catch_up(connection, tree, next_index)
 
-            schema = files("minutebook.actors.ledger").joinpath("schema.sql")
-            connection.execute(schema.read_text(encoding="utf-8"))
-            connection.execute(
-                "INSERT INTO ledger (ledger_id, created_at) VALUES (?, ?)",
-                (secrets.token_hex(16), created_at),
-            )
-            connection.pragma("application_id", APPLICATION_ID)
-            connection.pragma("user_version", SCHEMA_VERSION)
+
+def _make_tables(connection: apsw.Connection, created_at: int) -> None:
+    # Imported for a new file only: it brings tempfile, shutil and the compressors along.
+    from importlib.resources import files
+
+    schema = files("minutebook.actors.ledger").joinpath("schema.sql")
+    connection.execute(schema.read_text(encoding="utf-8"))
+    connection.execute(
+        "INSERT INTO ledger (ledger_id, created_at) VALUES (?, ?)",
+        (secrets.token_hex(16), created_at),
+    )
+    connection.pragma("application_id", APPLICATION_ID)
+    connection.pragma("user_version", SCHEMA_VERSION)

@@ -47,6 +47,16 @@ class Ledger(Protocol):
         """
         ...
 
+    def checkpoint(self) -> None:
+        """Sign the ledger as it is, if it signs, and if anything was added since the last time.
+
+        That it cannot sign is logged: what is committed stays committed.
+
+        Raises:
+            LedgerError: the ledger cannot be used.
+        """
+        ...
+
     def close(self) -> None:
         """Give back what the ledger holds; harmless when it was closed before."""
         ...

@@ -144,6 +144,7 @@ def _alone(directory: Path, *, wait: bool) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def _adopted(owner: Path) -> Iterator[bool]:
+    assert fcntl is not None, "nothing is recovered without locks"
     try:
         descriptor = os.open(owner, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

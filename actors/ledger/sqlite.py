@@ -26,8 +26,10 @@ from minutebook.actors.ledger.opening import (
     resolve_ledger_path,
 )
 from minutebook.actors.ledger.place import Place, check_belongs, noted_id
+from minutebook.actors.ledger.signing import Signing
 from minutebook.actors.ledger.sqlite_errors import translated
 from minutebook.actors.ledger.transactions import transaction
+from minutebook.actors.ledger.tree import grow, read_head
 from minutebook.actors.ledger.turns import Turns
 from minutebook.actors.ledger.wal import WriteAheadLog, cut
 from minutebook.domain.encoding import Encoder
@@ -37,7 +39,9 @@ from minutebook.domain.errors import (
     LedgerAstray,
     LedgerError,
     LedgerUnavailable,
+    SigningFailed,
 )
+from minutebook.domain.note import VerifierKey
 
 logger = logging.getLogger("minutebook.audit")
 
@@ -59,6 +63,7 @@ class SqliteLedger:
         clock: microseconds since the epoch, for ``recorded_at``.
         busy_timeout_s: how long to wait for a foreign connection's write lock.
         allow_network_file_system: do not refuse one; see `minutebook.actors.ledger.file_system`.
+        signing: signs checkpoints, given the resolved path; nothing is signed without.
 
     Raises:
         LedgerError: of the kind that fits; an existing file was left untouched.
@@ -72,8 +77,10 @@ class SqliteLedger:
         clock: Callable[[], int] = now_microseconds,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
         allow_network_file_system: bool = False,
+        signing: Callable[[Path], Signing] | None = None,
     ) -> None:
         self.path: Path = resolve_ledger_path(path)
+        self._signing = None if signing is None else signing(self.path)
         self._encoder = encoder
         self._clock = clock
         self._busy_timeout_s = busy_timeout_s
@@ -121,6 +128,8 @@ class SqliteLedger:
                 except apsw.ConstraintError:
                     outcomes = self._append_settled(records)
                 self._log.shorten(self._connection)
+                if self._signing is not None and self._last is not None:
+                    self._signing.sign_if_due(self._connection, self._last.log_index + 1)
                 return outcomes
         except apsw.Error as error:
             raise translated(error, self.path) from error
@@ -135,6 +144,40 @@ class SqliteLedger:
                 return self._next_index()
         except apsw.Error as error:
             raise translated(error, self.path) from error
+
+    def checkpoint(self) -> None:
+        """Sign the ledger as it is; see `minutebook.actors.ledger.port.Ledger.checkpoint`."""
+        if self._signing is None:
+            return
+        try:
+            with self._turns, self._in_place():
+                self._signing.sign_quietly(self._connection)
+        except apsw.Error as error:
+            raise translated(error, self.path) from error
+
+    def rotate_key(self) -> VerifierKey:
+        """Announce a new key, endorsed by the present one, and sign with it from here on.
+
+        Raises:
+            SigningFailed: nothing is signed here, or a key cannot be used or kept.
+            LedgerError: of another kind that fits.
+        """
+        if self._signing is None:
+            msg = f"ledger {self.path} was opened to sign nothing; open it with a key."
+            raise SigningFailed(msg)
+        try:
+            with self._turns, self._in_place():
+                return self._signing.rotate(self._connection)
+        except apsw.Error as error:
+            raise translated(error, self.path) from error
+        except OSError as error:
+            msg = f"ledger {self.path}: the new key is announced, and {error}; correct that."
+            raise SigningFailed(msg) from error
+
+    def sign_as(self, producer: str) -> None:
+        """Say on whose behalf checkpoints are signed from here on."""
+        if self._signing is not None:
+            self._signing.producer = producer
 
     def shorten_log(self) -> None:
         """Move all of the write-ahead log into the ledger, and cut it to nothing.
@@ -258,7 +301,7 @@ class SqliteLedger:
 
     def _insert(self, records: Sequence[Record]) -> list[Entry]:
         execute = self._connection.execute
-        first = self._next_index()
+        first, tree = read_head(self._connection, self.path)
         self._check_still_there(first)
         recorded_at = self._clock()
         entries = [record.row(index, recorded_at) for index, record in enumerate(records, first)]
@@ -269,6 +312,8 @@ class SqliteLedger:
             rows = entries[start : start + size]
             execute(_insert_statement(size), tuple(chain.from_iterable(rows)))
             start += size
+        if entries:
+            grow(self._connection, first, tree, [entry.leaf_hash for entry in entries])
         return entries
 
     def _check_still_there(self, next_index: int) -> None:

@@ -25,6 +25,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ERROR_CHARS_MAX = 4000
+REPORT_BYTES_MAX = 60_000
+"""Below what the host takes for a line of ours."""
+
 HOST_POLL_S = 0.5
 """How soon the host's death is noticed when another process holds the pipe open."""
 
@@ -120,6 +123,8 @@ def _reporter(descriptor: int) -> Callable[[dict[str, Any]], None]:
 
     def report(message: dict[str, Any]) -> None:
         data = json.dumps(message).encode() + b"\n"
+        if len(data) > REPORT_BYTES_MAX:
+            raise ValueError(f"{len(data)} bytes are too many to be recorded; say it shorter.")
         with lock:
             while data:
                 data = data[os.write(descriptor, data) :]

@@ -13,10 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Final, Self
 
+from minutebook.actors.work.context import Attempt
 from minutebook.actors.work.progress import Progress, Step, WorkResult
 from minutebook.actors.work.spec import BOOTSTRAP_MARK, WorkSpec
+from minutebook.actors.work.survivors import MARK_VARIABLE
 from minutebook.domain.errors import WorkFailed
 
 OUTPUT_BYTES_MAX = 64 * 1024
@@ -30,6 +32,9 @@ GRACE_S = 2.0
 
 KILL_S_MAX = 3.0
 """How long the supervisor in the child may take to kill what the work started."""
+
+
+FIRST_ATTEMPT: Final = Attempt()
 
 
 class WorkProcess:
@@ -56,12 +61,17 @@ class WorkProcess:
         *,
         sandbox: str | os.PathLike[str],
         plan_id: str,
+        sandboxes: Mapping[str, Mapping[str, str]] | None = None,
+        attempt: Attempt = FIRST_ATTEMPT,
+        mark: str | None = None,
         identity: str | None = None,
         binding: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> WorkProcess:
         """Start `work` with `sandbox` as working directory.
 
+        `sandboxes` has the `path` and `kind` of each project's, for the work's context. `mark`
+        is put into the environment, so that what is left of the work can be found.
         The child gets this description, the host's `sys.path`, and its environment without
         `MINUTEBOOK_*` and what would redirect git, with `env` on top. Raises `WorkFailed`.
         """
@@ -77,7 +87,7 @@ class WorkProcess:
                 # -P, so that the modules beside it shadow none of the standard library.
                 [sys.executable, "-P", str(Path(__file__).with_name("child.py"))],
                 cwd=sandbox,
-                env=_environment(env),
+                env=_environment(env) | ({} if mark is None else {MARK_VARIABLE: mark}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -97,6 +107,8 @@ class WorkProcess:
         description = {
             "work": work.to_dict(),
             "sandbox": os.path.abspath(sandbox),
+            "sandboxes": {name: dict(held) for name, held in (sandboxes or {}).items()},
+            "attempt": list(attempt),
             "plan_id": plan_id,
             "identity": identity,
             "binding": {name: value for name, value in (binding or {}).items() if value},
@@ -117,18 +129,23 @@ class WorkProcess:
         return self._process.pid
 
     def wait(
-        self, on_step: Callable[[Step], None] | None = None, *, timeout_s: float | None = None
+        self,
+        on_step: Callable[[Step], None] | None = None,
+        *,
+        on_note: Callable[[str, dict[str, Any]], None] | None = None,
+        timeout_s: float | None = None,
     ) -> WorkResult:
         """Return once the work and all that it started have ended.
 
-        `on_step` is called in this thread as each step begins; if it raises, the work is
-        killed and the error passes. After `timeout_s` the work is stopped. A second call
+        `on_step` is called in this thread as each step begins, and `on_note` with each decision,
+        tool and checkpoint of the work's context; if one raises, the work is killed and the
+        error passes. After `timeout_s` the work is stopped. A second call
         returns the same result.
         """
         with self._waiting:
             if self._result is None:
                 try:
-                    self._result = self._follow(on_step, timeout_s)
+                    self._result = self._follow(Progress(on_step, on_note), timeout_s)
                 finally:
                     self._end()
                     self._close_pipes()
@@ -156,14 +173,11 @@ class WorkProcess:
         self.stop()
         self.wait()
 
-    def _follow(
-        self, on_step: Callable[[Step], None] | None, timeout_s: float | None
-    ) -> WorkResult:
+    def _follow(self, steps: Progress, timeout_s: float | None) -> WorkResult:
         output = self._process.stdout
         assert output is not None
         os.set_blocking(output.fileno(), False)
         os.set_blocking(self._progress.fileno(), False)
-        steps = Progress(on_step)
         tail = bytearray()
         timed_out = False
         deadline = None if timeout_s is None else self._started + timeout_s

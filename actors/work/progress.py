@@ -66,8 +66,13 @@ class WorkResult:
 class Progress:
     """The child's reports, taken from the bytes of its progress pipe."""
 
-    def __init__(self, on_step: Callable[[Step], None] | None) -> None:
+    def __init__(
+        self,
+        on_step: Callable[[Step], None] | None = None,
+        on_note: Callable[[str, dict[str, Any]], None] | None = None,
+    ) -> None:
         self._on_step = on_step
+        self._on_note = on_note
         self._rest = b""
         self.count = 0
         self.name: str | None = None
@@ -97,6 +102,9 @@ class Progress:
             self.total = total if isinstance(total, int) else self.total
             if self._on_step is not None:
                 self._on_step(Step(number=self.count, name=name, total=self.total))
+        note, fields = message.get("note"), message.get("fields")
+        if isinstance(note, str) and isinstance(fields, dict) and self._on_note is not None:
+            self._on_note(note, fields)
         if isinstance(message.get("error"), str):
             self.error = message["error"]
         if isinstance(message.get("ended"), int):

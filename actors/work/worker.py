@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from minutebook.actors.work.context import WorkContext
+from minutebook.actors.work.context import Attempt, WorkContext
 from minutebook.actors.work.spec import BOOTSTRAP_MARK
 
 MAIN_NAME = "__minutebook_main__"
@@ -25,15 +25,33 @@ def run_callable(
     work = _find(spec["work"])
     context = WorkContext(
         path=Path(spec["sandbox"]),
+        paths={name: Path(held["path"]) for name, held in spec["sandboxes"].items()},
         plan_id=spec["plan_id"],
         identity=spec["identity"],
         binding=spec["binding"],
-        report=lambda name, total: report({"step": name, "total": total}),
+        attempt=Attempt(*spec["attempt"]),
+        report=report,
+        commit=lambda message: _commit(spec, message),
         is_cancelled=is_cancelled,
     )
     if is_cancelled():
         raise SystemExit("The work was stopped before it began.")
     work(context)
+
+
+def _commit(spec: dict[str, Any], message: str) -> dict[str, str]:
+    """Commit each sandbox, and return the commits by project name."""
+    from minutebook.actors.directory.sandbox import commit_directory_sandbox
+    from minutebook.actors.git.apply import commit_sandbox
+    from minutebook.actors.git.command import Author
+
+    author = Author.parse(spec["identity"])
+    commits = {}
+    for name, held in spec["sandboxes"].items():
+        copied = held["kind"] == "directory"
+        commit = commit_directory_sandbox if copied else commit_sandbox
+        commits[name] = commit(held["path"], message, author)
+    return commits
 
 
 def _find(work: dict[str, Any]) -> Callable[[WorkContext], object]:

@@ -15,6 +15,14 @@ class ExecutePlan(Command):
     plan_id: Name
     work: Any
     """A `minutebook.actors.work.spec.WorkSpec`."""
+    sandbox_directory: Name | None = None
+    """Where its sandboxes are made; where the system makes them, when not given."""
+    keep: bool = False
+    """Whether its sandboxes survive the plan's end."""
+    bytes_max: Annotated[int, Field(ge=1)] | None = None
+    """Most bytes of its sandboxes' files; the system's limit when not given."""
+    files_max: Annotated[int, Field(ge=1)] | None = None
+    """Most files in its sandboxes; the system's limit when not given."""
 
 
 class ApplyPlan(Command):

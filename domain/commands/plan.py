@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from minutebook.domain.commands.base import Command, Name
-from minutebook.domain.plan import Phase
+from minutebook.domain.plan import PROJECTS_MAX, Phase
 
 
 class CreatePlan(Command):
-    """Make a plan for a project; answered with the `Plan`."""
+    """Make a plan for projects; answered with the `Plan`."""
 
     action: Name
-    project: Name
+    projects: Annotated[tuple[Name, ...], Field(min_length=1, max_length=PROJECTS_MAX)]
+    parent_plan_id: Name | None = None
+    needs_approval: bool = False
+    attempts_max: Annotated[int, Field(ge=1, le=1000)] = 10
 
 
 class GetPlan(Command):
@@ -27,6 +32,8 @@ class ListPlans(Command):
 
     audited = False
     phase: Phase | None = None
+    parent_plan_id: Name | None = None
+    """Only the children of that one."""
 
 
 class StrategizePlan(Command):
@@ -84,6 +91,30 @@ class FailPlan(Command):
     plan_id: Name
     error: str
     error_type: str
+
+
+class ConstrainPlan(Command):
+    """A plan broke one of its limits, which ends it; answered with the `Plan`."""
+
+    plan_id: Name
+    reason: str
+
+
+class NoteProcess(Command):
+    """A worker has started the first process of a plan's work."""
+
+    plan_id: Name
+    mark: Name
+    """In the environment of each process of the work."""
+    pid: int
+    pid_started: int | None
+    """As in ``/proc/<pid>/stat``; ``None`` where there is none."""
+
+
+class LeavePlan(Command):
+    """A worker has done with a plan, for good or ill, and holds nothing of it any more."""
+
+    plan_id: Name
 
 
 class BeginCancel(Command):

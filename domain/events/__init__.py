@@ -7,6 +7,7 @@ the payload: `SessionCreated` has its session id in ``session_id``, and so on.
 from __future__ import annotations
 
 from minutebook.domain.events.apply import (
+    AppliedProject,
     ChangeKind,
     FileStatus,
     PlanApplyCompleted,
@@ -31,17 +32,31 @@ from minutebook.domain.events.cancellation import (
     UnreleasedResource,
 )
 from minutebook.domain.events.config import ConfigChanged
+from minutebook.domain.events.conflict import Conflict, ConflictHunk, ConflictKind
 from minutebook.domain.events.entity import EntityDeleted
 from minutebook.domain.events.plan import PlanApplied, PlanCreated, PlanErrored, PlanPhaseChanged
+from minutebook.domain.events.plan_records import (
+    ApprovalDenied,
+    ApprovalGranted,
+    CorrectionApplied,
+    DecisionRecorded,
+    ToolInvoked,
+)
 from minutebook.domain.events.sandbox import (
+    CheckpointCreated,
     SandboxCreated,
     SandboxKind,
     SandboxReleased,
     SandboxReleaseFailed,
 )
 from minutebook.domain.events.session import SessionClosed, SessionCreated
-from minutebook.domain.events.validation import ValidationOutcome
+from minutebook.domain.events.validation import (
+    ValidationFailed,
+    ValidationOutcome,
+    ValidationPassed,
+)
 from minutebook.domain.trail_events import (
+    AuditCheckpointed,
     AuditGap,
     AuditRecovered,
     AuditSystemClosed,
@@ -50,6 +65,10 @@ from minutebook.domain.trail_events import (
 
 __all__ = [
     "AccessDenied",
+    "AppliedProject",
+    "ApprovalDenied",
+    "ApprovalGranted",
+    "AuditCheckpointed",
     "AuditGap",
     "AuditRecovered",
     "AuditSystemClosed",
@@ -59,7 +78,13 @@ __all__ = [
     "AuthRefusal",
     "AuthSucceeded",
     "ChangeKind",
+    "CheckpointCreated",
     "ConfigChanged",
+    "Conflict",
+    "ConflictHunk",
+    "ConflictKind",
+    "CorrectionApplied",
+    "DecisionRecorded",
     "EntityDeleted",
     "FileStatus",
     "PlanApplied",
@@ -79,9 +104,12 @@ __all__ = [
     "SessionCreated",
     "TokenCreated",
     "TokenRevoked",
+    "ToolInvoked",
     "UnreleasedResource",
     "UserChange",
     "UserChanged",
     "UserCreated",
+    "ValidationFailed",
     "ValidationOutcome",
+    "ValidationPassed",
 ]

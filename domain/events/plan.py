@@ -14,10 +14,12 @@ class PlanCreated(AuditEvent, type="plan.created"):
     """What it is to do, in words."""
     project_paths: tuple[str, ...]
     """Directories of the projects that it is to change."""
+    parent_plan_id: str | None = None
+    """Plan that it is a part of."""
 
 
 class PlanPhaseChanged(AuditEvent, type="plan.phase_changed"):
-    """PlanLifecycleActor: a plan went on to another phase."""
+    """PlanLifecycleActor: a plan went on to another phase; why, in ``outcome_reason``."""
 
     phase_from: Phase
     """Phase that it left."""

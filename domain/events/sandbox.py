@@ -6,8 +6,8 @@ from typing import Literal
 
 from minutebook.domain.event import AuditEvent
 
-SandboxKind = Literal["git_worktree"]
-"""How a sandbox is made."""
+SandboxKind = Literal["git_worktree", "directory"]
+"""How a sandbox is made: linked to its repository, or copied."""
 
 
 class SandboxCreated(AuditEvent, type="sandbox.created"):
@@ -19,10 +19,10 @@ class SandboxCreated(AuditEvent, type="sandbox.created"):
     """How it was made."""
     path: str
     """Its directory."""
-    branch: str
-    """Its branch."""
-    commit: str
-    """The project's commit that it starts from."""
+    branch: str | None
+    """Its branch; ``None`` for a copied directory."""
+    commit: str | None
+    """The commit that it starts from: the project's, or the one that stands for the copy."""
 
 
 class SandboxReleased(AuditEvent, type="sandbox.released"):
@@ -34,8 +34,8 @@ class SandboxReleased(AuditEvent, type="sandbox.released"):
     """How it was made."""
     path: str
     """Its directory."""
-    branch: str
-    """Its branch."""
+    branch: str | None
+    """Its branch; ``None`` for a copied directory."""
     bytes_freed: int
     """Sizes of its files, summed."""
     files_freed: int
@@ -55,7 +55,20 @@ class SandboxReleaseFailed(
     """How it was made."""
     path: str
     """Its directory."""
-    branch: str
-    """Its branch."""
+    branch: str | None
+    """Its branch; ``None`` for a copied directory."""
     error: str
     """Why not."""
+
+
+class CheckpointCreated(AuditEvent, type="checkpoint.created"):
+    """SandboxCleanupActor: what a sandbox held was committed, so that it can go back there."""
+
+    checkpoint_id: str
+    """The same for all sandboxes that were committed together."""
+    name: str
+    """What it was called."""
+    commit: str
+    """The commit, on the sandbox's branch."""
+    files_changed: int
+    """How many files differ from the checkpoint before, or from the sandbox's first commit."""

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from minutebook.domain.state.apply import Applied, Execution, StoppedWork
+from minutebook.domain.state.apply import Applied, Execution, ProjectChangeset, StoppedWork
 from minutebook.domain.state.auth import ApiToken, Delegation, Principal, TokenInfo, User
 from minutebook.domain.state.base import State
 from minutebook.domain.state.cancellation import Cancellation
-from minutebook.domain.state.config import ConfigSetting
-from minutebook.domain.state.plan import Plan
-from minutebook.domain.state.sandbox import ReleasedSandbox, Sandbox
+from minutebook.domain.state.config import (
+    ConfigExplanation,
+    ConfigLayerValue,
+    ConfigOrigin,
+    ConfigSetting,
+    UnsetSetting,
+)
+from minutebook.domain.state.plan import Plan, PlanProject
+from minutebook.domain.state.plan_records import Correction, Decision
+from minutebook.domain.state.sandbox import Checkpoint, OrphanedSandbox, ReleasedSandbox, Sandbox
 from minutebook.domain.state.session import Session
 
 __all__ = [
     "ApiToken",
     "Applied",
     "Cancellation",
+    "Checkpoint",
+    "ConfigExplanation",
+    "ConfigLayerValue",
+    "ConfigOrigin",
     "ConfigSetting",
+    "Correction",
+    "Decision",
     "Delegation",
     "Execution",
+    "OrphanedSandbox",
     "Plan",
+    "PlanProject",
     "Principal",
+    "ProjectChangeset",
     "ReleasedSandbox",
     "Sandbox",
     "Session",
     "State",
     "StoppedWork",
     "TokenInfo",
+    "UnsetSetting",
     "User",
 ]

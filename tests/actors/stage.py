@@ -14,7 +14,9 @@ from minutebook.actors.auth import AuthActor
 from minutebook.actors.auth_service import Auth
 from minutebook.actors.base import Service, StatefulActor
 from minutebook.actors.cancellation import CancellationOrchestrator
-from minutebook.actors.config import Config, ConfigActor
+from minutebook.actors.config import Config
+from minutebook.actors.config_actor import ConfigActor
+from minutebook.actors.config_options import ConfigOptions
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox, Inbox
 from minutebook.actors.ledger.memory import MemoryLedger
@@ -23,7 +25,8 @@ from minutebook.actors.plan_apply import Apply, PlanApplyActor
 from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
-from minutebook.actors.sandbox_cleanup import SandboxCleanupActor, Sandboxes
+from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
+from minutebook.actors.sandboxes import Sandboxes
 from minutebook.actors.session import SessionActor
 from minutebook.actors.session_service import Sessions
 from minutebook.actors.teller import Teller
@@ -109,14 +112,15 @@ class Stage:
         """An AuthActor alone, with more of its parts than it needs."""
         return Auth(self.serve(AuthActor, SERVICE, self.outbox(AuthActor), *parts))
 
-    def config(self) -> Config:
+    def config(self, options: ConfigOptions | None = None) -> Config:
         """A ConfigActor alone."""
-        parts = (self.outbox(ConfigActor), self.config_path, self.redactor)
+        parts = (self.outbox(ConfigActor), self.config_path, self.redactor, options)
         return Config(self.serve(ConfigActor, SERVICE, *parts))
 
-    def plans(self) -> Inbox:
-        """A PlanLifecycleActor alone."""
-        return self.serve(PlanLifecycleActor, SERVICE, self.outbox(PlanLifecycleActor))
+    def plans(self, sandboxes: Sandboxes | None = None) -> Inbox:
+        """A PlanLifecycleActor, and a SandboxCleanupActor for what it asks."""
+        ask = (sandboxes or self.sandboxes()).ask
+        return self.serve(PlanLifecycleActor, SERVICE, self.outbox(PlanLifecycleActor), ask)
 
     def sandboxes(self) -> Sandboxes:
         """A SandboxCleanupActor alone."""
@@ -126,11 +130,11 @@ class Stage:
     def workshop(self) -> Workshop:
         """All that plans need."""
         tell = self.teller.tell
-        lifecycle = self.plans()
         sandboxes = self.sandboxes()
+        lifecycle = self.plans(sandboxes)
         ask_plans, ask_sandboxes = Service(lifecycle).ask, sandboxes.ask
-        parts = (tell, ask_plans, ask_sandboxes, self.sandbox_directory)
-        apply = Apply(self.serve(PlanApplyActor, SERVICE, *parts))
+        parts = (ask_plans, ask_sandboxes, self.sandbox_directory, self.redactor)
+        apply = Apply(self.serve(PlanApplyActor, SERVICE, self.outbox(PlanApplyActor), *parts))
         cancellation = self.serve(
             CancellationOrchestrator, SERVICE, tell, ask_plans, apply.ask, ask_sandboxes
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from minutebook.actors import AuditSystem
 from minutebook.actors.settings import Settings, SettingsGiven, load_settings
@@ -34,8 +35,16 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("close_timeout", "9", 9.0),
     ("exit_timeout", "0", 0.0),
     ("allow_network_file_system", "true", True),
+    ("checkpoint_every", "100", 100),
+    ("checkpoint_interval", "0.5", 0.5),
+    ("checkpoints_path", "/mnt/log", Path("/mnt/log")),
+    ("signing_key_path", "/etc/shop.key", Path("/etc/shop.key")),
+    ("signing_key", "PRIVATE+KEY+x", SecretStr("PRIVATE+KEY+x")),
     ("config_path", "/etc/shop.toml", Path("/etc/shop.toml")),
+    ("config_env_prefix", "SHOP_", "SHOP_"),
     ("sandbox_directory", "boxes", Path("boxes")),
+    ("sandbox_bytes_max", "1000000", 1_000_000),
+    ("sandbox_files_max", "1000", 1000),
     ("lockout_attempts", "3", 3),
     ("lockout_base", "0.5", 0.5),
     ("lockout_cap", "60", 60.0),

@@ -37,17 +37,20 @@ def test_a_change_is_told_with_old_and_new_value(stage: Stage, config: Config) -
         setting = config.set("model.name", "large").get(timeout=WAIT_S)
         config.unset("model.name").get(timeout=WAIT_S)
 
+    file = str(stage.config_path)
     assert setting.model_dump() == {
         "key": "model.name",
         "value": "large",
         "secret": False,
         "scope": "file",
+        "origin": {"layer": "file", "file": file, "line": 2, "variable": None},
     }
     told = [entry.payload for entry in stage.entries("config.changed")]
+    always = {"key": "model.name", "scope": "file", "file": file}
     assert told == [
-        {"key": "model.name", "old_value": None, "new_value": "small", "scope": "file"},
-        {"key": "model.name", "old_value": "small", "new_value": "large", "scope": "file"},
-        {"key": "model.name", "old_value": "large", "new_value": None, "scope": "file"},
+        {**always, "old_value": None, "new_value": "small", "cause": "set"},
+        {**always, "old_value": "small", "new_value": "large", "cause": "set"},
+        {**always, "old_value": "large", "new_value": None, "cause": "unset"},
     ]
     assert {entry.user_identity for entry in stage.entries()} == {"alice"}
     assert {entry.source for entry in stage.entries()} == {"shop/config"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 
 from minutebook.domain.context import bind
@@ -82,6 +83,13 @@ def test_each_file_is_told_with_sizes_digests_and_names_as_they_are(
         return "git-sha1:" + project.git("rev-parse", f"{commit}:{name}").decode().strip()
 
     head = project.head
+    for payload in told.values():
+        path = project.path / payload["resource"]
+        content = path.read_bytes() if path.exists() else None
+        sha256 = None if content is None else hashlib.sha256(content).hexdigest()
+        assert payload.pop("sha256_after") == sha256
+    assert told["deleted.txt"].pop("sha256_before") == hashlib.sha256(b"gone\nsoon\n").hexdigest()
+    assert told["tool.sh"].pop("mode_changed")
     modified = told["README.md"]
     assert modified == {
         "resource": "README.md",
@@ -95,6 +103,8 @@ def test_each_file_is_told_with_sizes_digests_and_names_as_they_are(
         "digest_after": digest(head, "README.md"),
         "lines_added": 1,
         "lines_removed": 1,
+        "mode_changed": False,
+        "sha256_before": hashlib.sha256(b"one\ntwo\nthree\n").hexdigest(),
     }
     binary, renamed, deleted = told["picture.bin"], told["moved.txt"], told["deleted.txt"]
     assert (binary["change"], binary["bytes_after"]) == ("created", 1024)

@@ -58,7 +58,8 @@ def test_a_conflict_leaves_the_project_as_it_was(
         apply(workshop, plan_id)
     assert raised.value.paths == ("README.md",)
     payload = failed_apply(stage, workshop, project, plan_id)
-    assert payload["conflicts"] == ["README.md"]
+    (conflict,) = payload["conflicts"]
+    assert (conflict["path"], conflict["kind"]) == ("README.md", "content")
     assert payload["commit_before"] == project.head
     after = project.state()
     assert branch.encode() in before[3]  # type: ignore[operator]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pykka import Future
 
-from minutebook.actors.sandbox_cleanup import Sandboxes
+from minutebook.actors.sandboxes import Sandboxes
 from minutebook.domain.commands import CreateSandbox
 from minutebook.domain.context import bind
 from minutebook.domain.errors import (

@@ -130,6 +130,9 @@ class FaultyLedger:
     def next_index(self) -> int:
         return self._ledger.next_index()
 
+    def checkpoint(self) -> None:
+        self._ledger.checkpoint()
+
     def close(self) -> None:
         self._ledger.close()
 

@@ -172,7 +172,7 @@ def check_sandboxes(ledger: Path, project: Project, by_type: dict[str, list[Entr
     directory = ledger.with_name("audit.db.sandboxes")
     # A lock file is empty; one whose maker died at once, before its intent, is left.
     there = {str(path) for path in directory.glob("*") if path.suffix != ".lock"}
-    assert there == paths
+    assert there == paths | {f"{path}.sandbox.json" for path in paths}
     assert project.worktrees() == 1 + len(paths)
     assert len(project.branches()) == 1 + len(paths)
 

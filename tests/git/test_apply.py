@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from minutebook.actors.git.apply import (
-    ScratchMerge,
-    advance_project,
-    commit_sandbox,
-    merge_in_scratch,
-)
+from minutebook.actors.git.apply import ScratchMerge, commit_sandbox, merge_in_scratch
 from minutebook.actors.git.changes import read_changeset
 from minutebook.actors.git.command import Author
 from minutebook.actors.git.repository import Project, ensure_clean, inspect_project
 from minutebook.actors.git.worktree import Sandbox, create_sandbox
 from minutebook.domain.errors import GitError, MergeConflict, ProjectDirty, ProjectMoved
+from tests.git.advancing import advance_project
 
 
 @pytest.fixture
@@ -27,9 +24,15 @@ def sandbox(repository: Any, tmp_path: Path) -> Sandbox:
     return create_sandbox(inspect_project(repository.path), tmp_path / "box", "plan-1")
 
 
+def scratch_merge(
+    project: Project, sandbox: Sandbox, scratch: Path
+) -> AbstractContextManager[ScratchMerge]:
+    return merge_in_scratch(project.path, project.head, sandbox.branch, scratch, name=project.name)
+
+
 def merged(repository: Any, sandbox: Sandbox, scratch: Path) -> tuple[Project, ScratchMerge]:
     project = inspect_project(repository.path)
-    with merge_in_scratch(project, sandbox.branch, scratch) as merge:
+    with scratch_merge(project, sandbox, scratch) as merge:
         pass
     return project, merge
 
@@ -43,7 +46,7 @@ def test_the_whole_way(repository: Any, sandbox: Sandbox, tmp_path: Path) -> Non
     commit_sandbox(sandbox.path, "Do it", Author.parse("Ada <ada@example.com>"))
     state = repository.state()
     project = inspect_project(repository.path)
-    with merge_in_scratch(project, sandbox.branch, tmp_path / "scratch") as merge:
+    with scratch_merge(project, sandbox, tmp_path / "scratch") as merge:
         assert repository.state()[:2] == state[:2]
         assert (merge.path / "new.txt").exists()
         changeset = read_changeset(merge.path, merge.before, merge.after)
@@ -255,7 +258,7 @@ def test_attributes_of_the_plan_count_in_the_scratch_tree(
     (sandbox.path / "a.dat").write_text("1\n")
     commit_sandbox(sandbox.path, "plan")
     project = inspect_project(repository.path)
-    with merge_in_scratch(project, sandbox.branch, tmp_path / "scratch") as merge:
+    with scratch_merge(project, sandbox, tmp_path / "scratch") as merge:
         changeset = read_changeset(merge.path, merge.before, merge.after)
     advance_project(project, merge.before, merge.after)
     assert b"-\t-\ta.dat" in repository.numstat(merge.before, merge.after)
@@ -270,7 +273,7 @@ def test_the_scratch_tree_is_removed_after_an_error_and_a_crash(
     project = inspect_project(repository.path)
 
     def fail_inside() -> None:
-        with merge_in_scratch(project, sandbox.branch, scratch) as merge:
+        with scratch_merge(project, sandbox, scratch) as merge:
             (merge.path / "debris").touch()
             raise RuntimeError("validation failed")
 
@@ -279,7 +282,7 @@ def test_the_scratch_tree_is_removed_after_an_error_and_a_crash(
     assert not scratch.exists()
     repository.git("worktree", "add", "-q", "--detach", str(scratch))
     (scratch / "left").touch()
-    with merge_in_scratch(project, sandbox.branch, scratch) as merge:
+    with scratch_merge(project, sandbox, scratch) as merge:
         assert not (merge.path / "left").exists()
     assert repository.git("worktree", "list", "--porcelain").count(b"worktree ") == 2
 

@@ -58,7 +58,7 @@ def marked_but_without_tables(path: Path) -> None:
 def newer_ledger(path: Path) -> None:
     full_ledger(path)
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 1000")
 
 
 def truncated_ledger(path: Path) -> None:

@@ -89,7 +89,9 @@ def told(
     if after_a_death:
         died = subprocess.run([sys.executable, "-c", DYING, str(place / "audit.db")])
         assert died.returncode == -signal.SIGKILL
-    with AuditSystem.open(place / "audit.db", service="shop") as system:
+    # A story with a death in it has checkpoints, too.
+    every = 16 if after_a_death else 4096
+    with AuditSystem.open(place / "audit.db", service="shop", checkpoint_every=every) as system:
         story(system, project)
     return Trail(read(place / "audit.db"), place, project)
 
@@ -122,6 +124,30 @@ def main_job(system: AuditSystem, project: Project) -> None:
     with bind(identity="alice", session_id=session.session_id, correlation_id="req-3"):
         plans.delete(second.plan_id).get(timeout=WAIT_S)
         system.sessions.close(session.session_id).get(timeout=WAIT_S)
+
+
+def second_thoughts(system: AuditSystem, project: Project) -> None:
+    """A plan whose work decides and checks, is corrected, approved and applied; one is denied."""
+    plans, apply = system.plans, system.apply
+    with bind(identity="alice"):
+        plan = plans.create(
+            action="Greet", project=project.path, needs_approval=True, attempts_max=2
+        ).get(timeout=WAIT_S)
+        plans.strategize(plan.plan_id, strategy="politely").get(timeout=WAIT_S)
+        apply.execute(plan.plan_id, works.greet).get(timeout=WAIT_S)
+        decided = plans.decisions(plan.plan_id).get(timeout=WAIT_S)
+        plans.correct(
+            plan.plan_id,
+            decision_id=decided[1].decision_id,
+            mode="revert",
+            guidance="hello",
+        ).get(timeout=WAIT_S)
+        apply.execute(plan.plan_id, works.greet).get(timeout=WAIT_S)
+    with bind(identity="bob"):
+        plans.approve(plan.plan_id, reason="friendly").get(timeout=WAIT_S)
+        apply.apply(plan.plan_id).get(timeout=WAIT_S)
+        child = plans.create(action="Shout", project=project.path, needs_approval=True)
+        plans.deny(child.get(timeout=WAIT_S).plan_id, reason="too loud").get(timeout=WAIT_S)
 
 
 def troubles(system: AuditSystem, project: Project) -> None:

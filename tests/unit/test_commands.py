@@ -87,10 +87,10 @@ def test_every_command_is_frozen_strict_and_documented(command: type[Command]) -
 
 
 def test_a_command_is_a_value() -> None:
-    command = CreatePlan(action="tidy up", project="/tmp/\udc80")
+    command = CreatePlan(action="tidy up", projects=("/tmp/\udc80",))
 
     assert command == pickle.loads(pickle.dumps(command))
-    assert command.project == "/tmp/\udc80"
+    assert command.projects == ("/tmp/\udc80",)
     with pytest.raises(ValueError, match="frozen"):
         command.action = "else"
     assert CreateSession(actor_name="x" * 4096).client is None

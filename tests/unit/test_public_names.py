@@ -121,13 +121,19 @@ def _catalogue() -> list[type[AuditEvent]]:
 def test_the_catalogue_is_this() -> None:
     assert sorted(cls.type for cls in _catalogue()) == [
         "access.denied",
+        "approval.denied",
+        "approval.granted",
+        "audit.checkpointed",
         "audit.closed",
         "audit.gap",
         "audit.opened",
         "audit.recovered",
         "auth.failed",
         "auth.succeeded",
+        "checkpoint.created",
         "config.changed",
+        "correction.applied",
+        "decision.recorded",
         "entity.deleted",
         "plan.applied",
         "plan.apply_completed",
@@ -143,8 +149,11 @@ def test_the_catalogue_is_this() -> None:
         "session.created",
         "token.created",
         "token.revoked",
+        "tool.invoked",
         "user.changed",
         "user.created",
+        "validation.failed",
+        "validation.passed",
     ]
 
 

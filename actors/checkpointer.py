@@ -1,0 +1,115 @@
+"""Having checkpoints signed by time, and telling of those that were signed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from minutebook.actors.health import Vitals
+from minutebook.actors.ledger.made import Made, MadeCheckpoints
+from minutebook.actors.ledger.sqlite import SqliteLedger
+from minutebook.actors.looking import Looker
+from minutebook.domain.errors import MinutebookError
+from minutebook.domain.event import AuditEvent
+from minutebook.domain.note import encoded_hash
+from minutebook.domain.trail_events import AuditCheckpointed
+
+logger = logging.getLogger("minutebook.audit")
+
+INTERVAL_S: Final = 1.0
+"""How often the checkpoints are looked at, while anything is committed."""
+
+
+class Checkpointer(Looker):
+    """Looks now and then whether a checkpoint is due, or was signed, on a thread of its own.
+
+    By number of entries they are signed by whoever commits; `SqliteLedger.append` does.
+
+    Args:
+        path: the ledger's file.
+        open_ledger: opens the ledger to sign in it; closed again.
+        tell: takes ``audit.checkpointed``.
+        vitals: says how far the commits have come.
+        source: the envelope's ``source`` of those events.
+        checkpoint_interval_s: most seconds until something is signed; 0 for any number.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        open_ledger: Callable[[], SqliteLedger],
+        tell: Callable[[AuditEvent], None],
+        vitals: Vitals,
+        *,
+        source: str,
+        checkpoint_interval_s: float,
+    ) -> None:
+        super().__init__("minutebook-checkpoints", min(INTERVAL_S, checkpoint_interval_s or 1.0))
+        self._made = MadeCheckpoints(path, vitals.producer)
+        self._open_ledger = open_ledger
+        self._tell = tell
+        self._vitals = vitals
+        self._source = source
+        self._checkpoint_interval_s = checkpoint_interval_s
+        self._looked_at = 0
+        self._tried_at = 0
+        self._unsigned_since: float | None = None
+
+    def look(self) -> None:
+        """Sign and tell once, where there is reason to."""
+        try:
+            self._look()
+        # It stays as it is, and the next look tries again.
+        except (MinutebookError, OSError) as error:
+            logger.warning("checkpoints could not be looked at yet: %s", error)
+        except Exception:
+            logger.exception("checkpoints could not be looked at")
+
+    def tell_made(self) -> None:
+        """Tell of what was signed until now; raises nothing."""
+        self._looked_at = -1
+        self._checkpoint_interval_s = 0
+        self.look()
+
+    def _look(self) -> None:
+        receipt = self._vitals.last_receipt
+        size = 0 if receipt is None else receipt.log_index + 1
+        if size != self._looked_at:
+            made = self._made.read()
+            for checkpoint in made:
+                self._tell(self._described(checkpoint))
+                self._made.note_told(checkpoint)
+            self._looked_at = size
+            if size <= max(self._made.newest_size, self._tried_at):
+                self._unsigned_since = None
+            elif self._unsigned_since is None:
+                self._unsigned_since = time.monotonic()
+        if self._is_due():
+            self._unsigned_since = None
+            self._tried_at = size
+            self._looked_at = -1
+            self._sign()
+
+    def _is_due(self) -> bool:
+        if self._unsigned_since is None or self._checkpoint_interval_s == 0:
+            return False
+        return time.monotonic() - self._unsigned_since >= self._checkpoint_interval_s
+
+    def _sign(self) -> None:
+        ledger = self._open_ledger()
+        try:
+            ledger.checkpoint()
+        finally:
+            ledger.close()
+
+    def _described(self, made: Made) -> AuditCheckpointed:
+        return AuditCheckpointed(
+            source=self._source,
+            tree_size=made.checkpoint.size,
+            root_hash=encoded_hash(made.checkpoint.root),
+            key=made.key,
+            note_number=made.number,
+        )

@@ -1,0 +1,54 @@
+"""Making a file that holds a secret, once, whoever else is making it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def create_once(path: Path, data: bytes) -> None:
+    """Make a file, with mode 0600, whole and synced; one that is there already stays as it is.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    descriptor, temporary = _temporary(path)
+    try:
+        _fill(descriptor, data)
+        try:
+            # Fails when another process was first.
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+    finally:
+        Path(temporary).unlink()
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Make a file anew, with mode 0600, whole and synced, in the place of what is there.
+
+    Raises:
+        OSError: it cannot be made; what was there is there still.
+    """
+    descriptor, temporary = _temporary(path)
+    try:
+        _fill(descriptor, data)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _temporary(path: Path) -> tuple[int, str]:
+    # Imported here: it brings shutil and the compressors along.
+    import tempfile
+
+    # mkstemp gives mode 0600.
+    return tempfile.mkstemp(prefix=path.name, dir=path.parent)
+
+
+def _fill(descriptor: int, data: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,231 @@
+"""When a system signs, with which key, and that no event suffers when it cannot."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from minutebook.actors import AuditSystem
+from minutebook.actors.ledger.ed25519 import Signer
+from minutebook.actors.ledger.proving import Prover
+from minutebook.actors.ledger.side_log import read_side_log
+from minutebook.actors.ledger.verifying import verify_ledger
+from minutebook.domain.checkpoint import Checkpoint
+from minutebook.domain.log_key import LogKey
+from minutebook.domain.note import Note, VerifierKey
+from tests.actors.project import eventually
+from tests.contract.trail import entries_of
+from tests.proof.conftest import WAIT_S, Noted
+
+WRITERS = ["thread", "process"]
+
+
+def heads(path: Path) -> list[Checkpoint]:
+    with Prover(path) as prover:
+        return [Checkpoint.of_text(note.text) for note in prover.notes("checkpoint")]
+
+
+def keys(path: Path) -> list[VerifierKey]:
+    with Prover(path) as prover:
+        return [LogKey.of_text(note.text).key for note in prover.notes("key")]
+
+
+def told(path: Path) -> list[int]:
+    return [
+        entry.payload["tree_size"]
+        for entry in entries_of(path)
+        if entry.type == "audit.checkpointed"
+    ]
+
+
+def tell(system: AuditSystem, count: int) -> None:
+    for number in range(count):
+        system.audit.tell(Noted(number=number))
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_it_signs_by_number_and_at_close_and_tells_of_it(writer: str, tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    with AuditSystem.open(path, writer=writer, checkpoint_every=100, batch_max=20) as system:  # type: ignore[arg-type]
+        tell(system, 500)
+        system.flush(timeout=WAIT_S)
+
+    sizes = [head.size for head in heads(path)]
+    entries = entries_of(path)
+    assert sizes[-1] == len(entries)
+    assert all(100 <= b - a < 120 for a, b in zip([0, *sizes], sizes[:-2], strict=False))
+    assert len(sizes) == 6
+    # All but the last, behind which nothing may follow.
+    assert told(path) == sizes[:-1]
+    (event, *_) = (entry for entry in entries if entry.type == "audit.checkpointed")
+    (key,) = keys(path)
+    assert key.as_text().startswith(event.payload["key"])
+    assert stat.S_IMODE((tmp_path / "audit.db.signing.key").stat().st_mode) == 0o600
+    side = read_side_log(tmp_path / "audit.db.checkpoints.log")
+    with Prover(path) as prover:
+        notes = prover.notes("key") + prover.notes("checkpoint")
+    assert [piece.note for piece in side] == notes
+    assert verify_ledger(path).signed_size == len(entries)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_it_signs_by_time_and_stops_when_nothing_is_added(writer: str, tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    with AuditSystem.open(path, writer=writer, checkpoint_interval=0.05) as system:  # type: ignore[arg-type]
+        tell(system, 3)
+        eventually(lambda: bool(told(path)))
+        count = len(told(path))
+        before = len(entries_of(path))
+        # Several looks later: its own events are no reason to sign.
+        checkpointer = system._checkpointer
+        assert checkpointer is not None
+        for _ in range(5):
+            checkpointer.look()
+        assert len(told(path)) in (count, count + 1)
+        assert len(entries_of(path)) <= before + 1
+        tell(system, 1)
+        eventually(lambda: heads(path)[-1].size > before)
+
+
+def test_nothing_new_is_not_signed_again(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    with AuditSystem.open(path) as system:
+        tell(system, 1)
+        system.flush(timeout=WAIT_S)
+        ledger = system._ledger
+        ledger.checkpoint()
+        ledger.checkpoint()
+        assert len(heads(path)) == 1
+    assert len(heads(path)) == 2
+
+
+def test_two_systems_sign_one_log_with_one_key(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    with (
+        AuditSystem.open(path, checkpoint_every=50) as one,
+        AuditSystem.open(path, checkpoint_every=50, writer="process") as other,
+    ):
+        for _ in range(20):
+            tell(one, 25)
+            tell(other, 25)
+    assert len(keys(path)) == 1
+    sizes = [head.size for head in heads(path)]
+    assert sizes == sorted(set(sizes))
+    report = verify_ledger(path)
+    assert (report.findings, report.signed_size) == ((), report.entries)
+    assert set(told(path)) <= set(sizes)
+    assert len(told(path)) == len(set(told(path)))
+
+
+def test_a_new_key_is_endorsed_by_the_old_and_taken_up_by_who_has_the_ledger_open(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "audit.db"
+    with AuditSystem.open(path, checkpoint_every=10) as system:
+        tell(system, 20)
+        system.flush(timeout=WAIT_S)
+        with AuditSystem.open(path) as other:
+            ledger = other._ledger
+            new = ledger.rotate_key()  # type: ignore[attr-defined]
+        tell(system, 20)
+    old, known = keys(path)
+    assert known == new
+    with Prover(path) as prover:
+        last = prover.notes("checkpoint")[-1]
+    assert [line.key_id for line in last.signatures] == [new.key_id]
+    for trusted in (old, new):
+        report = verify_ledger(path, keys=[trusted])
+        assert (report.findings, report.signed_size) == ((), report.entries)
+    assert not (tmp_path / "audit.db.signing.key.next").exists()
+
+
+def test_a_rotation_that_was_cut_off_is_brought_to_its_end(tmp_path: Path) -> None:
+    """Announced, and not in place yet: the next one to sign puts it there."""
+    path, key = tmp_path / "audit.db", tmp_path / "audit.db.signing.key"
+    with AuditSystem.open(path) as system:
+        tell(system, 1)
+    old = key.read_bytes()
+    with AuditSystem.open(path) as system:
+        new = system._ledger.rotate_key()  # type: ignore[attr-defined]
+    key.rename(tmp_path / "audit.db.signing.key.next")
+    key.write_bytes(old)
+    with AuditSystem.open(path) as system:
+        tell(system, 1)
+    report = verify_ledger(path)
+    assert (report.findings, report.signed_size) == ((), report.entries)
+    assert keys(path)[-1] == new
+    assert not (tmp_path / "audit.db.signing.key.next").exists()
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_the_key_and_the_places_may_be_settings(
+    writer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = Signer.new("log.example/one")
+    monkeypatch.setenv("MINUTEBOOK_SIGNING_KEY", signer.secret.as_text(signer.vkey.public_key))
+    path, side = tmp_path / "audit.db", tmp_path / "elsewhere.log"
+    with AuditSystem.open(path, writer=writer, checkpoints_path=side) as system:  # type: ignore[arg-type]
+        tell(system, 1)
+    assert keys(path) == [signer.vkey]
+    assert verify_ledger(path, side_files=[side], keys=[signer.vkey]).findings == ()
+    assert not (tmp_path / "audit.db.signing.key").exists()
+    assert not (tmp_path / "audit.db.checkpoints.log").exists()
+
+
+@pytest.mark.parametrize("trouble", ["key lost", "key is another", "side file is a directory"])
+def test_what_keeps_it_from_signing_costs_no_event(
+    trouble: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, key = tmp_path / "audit.db", tmp_path / "audit.db.signing.key"
+    side = tmp_path / "audit.db.checkpoints.log"
+    with AuditSystem.open(path) as system:
+        tell(system, 1)
+    before = heads(path)
+    if trouble == "key lost":
+        key.unlink()
+    elif trouble == "key is another":
+        other = Signer.new("minutebook/other")
+        key.write_text(other.secret.as_text(other.vkey.public_key))
+    else:
+        side.unlink()
+        side.mkdir()
+    caplog.clear()
+    with AuditSystem.open(path, checkpoint_every=10) as system:
+        tell(system, 50)
+        assert system.health().status == "ok"
+    messages = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert any("no checkpoint was signed" in message for message in messages)
+    assert len([entry for entry in entries_of(path) if entry.type == Noted.type]) == 51
+    if trouble.startswith("key"):
+        assert heads(path) == before
+    elif os.name == "posix":
+        side.rmdir()
+        with AuditSystem.open(path) as system:
+            tell(system, 1)
+        assert [piece.note for piece in read_side_log(side)][-1] is not None
+        assert len(read_side_log(side)) == len(heads(path)) + 1
+
+
+def test_a_key_that_is_no_key_is_not_repeated_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with AuditSystem.open(tmp_path / "audit.db", signing_key="PRIVATE+KEY+secret") as system:
+        tell(system, 1)
+    assert "signing_key" in caplog.text
+    assert "KEY+secret" not in caplog.text
+    assert "secret" not in repr(system._settings)
+
+
+def test_every_note_is_one_that_others_read(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    with AuditSystem.open(path) as system:
+        tell(system, 1)
+    text = (tmp_path / "audit.db.checkpoints.log").read_text()
+    announced, checkpoint = text.removesuffix("\n\n").split("\n\nminutebook/", 1)
+    assert Note.of_text(announced + "\n").as_text() == announced + "\n"
+    head = Note.of_text(f"minutebook/{checkpoint}\n")
+    assert Checkpoint.of_text(head.text).size == len(entries_of(path))
