@@ -23,16 +23,14 @@ from minutebook.actors.work.spec import WorkSpec
 from minutebook.actors.work.survivors import start_time
 from minutebook.actors.work_limits import SizeLimits
 from minutebook.actors.work_notes import WorkNotes
+from minutebook.actors.work_sandboxes import make_sandboxes, pending_corrections
 from minutebook.domain.commands import (
     Command,
     CompletePhase,
     ConstrainPlan,
-    CreateSandbox,
     ExecutePlan,
     FailPlan,
     LeavePlan,
-    ListCheckpoints,
-    ListCorrections,
     NoteProcess,
     NoteProgress,
     ReleaseSandbox,
@@ -155,8 +153,10 @@ class PlanWork:
 
     def _run(self) -> Execution:
         plan = self._plan
-        self._corrections = self._pending_corrections()
-        self._make_sandboxes()
+        self._corrections = pending_corrections(plan, self._ask_plans)
+        self._sandboxes = make_sandboxes(
+            plan, self._command, self._corrections, self._ask_sandboxes
+        )
         result = self._follow()
         if self._stopped_because is not None:
             raise WorkFailed(self._stopped_message(self._stopped_because))
@@ -186,44 +186,6 @@ class PlanWork:
             output=result.output_tail,
             seconds=result.seconds,
         )
-
-    def _pending_corrections(self) -> list[Correction]:
-        """Return the corrections since the last execution, oldest first."""
-        if self._plan.attempts == 1:
-            return []
-        corrections = self._ask_plans(ListCorrections(plan_id=self._plan.plan_id)).get(
-            timeout=ASK_TIMEOUT_S
-        )
-        before = self._plan.attempts - 1
-        return [each for each in corrections if each.after_attempt == before]
-
-    def _make_sandboxes(self) -> None:
-        # Each goes back further than those before it, whose decisions are void by then.
-        reverts = [each for each in self._corrections if each.mode == "revert"]
-        commits: dict[str, str] = {}
-        if reverts and reverts[-1].checkpoint_id is not None:
-            checkpoints = self._ask_sandboxes(ListCheckpoints(plan_id=self._plan.plan_id)).get(
-                timeout=ASK_TIMEOUT_S
-            )
-            commits = {
-                checkpoint.project_name: checkpoint.commit
-                for checkpoint in checkpoints
-                if checkpoint.checkpoint_id == reverts[-1].checkpoint_id
-            }
-        for position, project in enumerate(self._plan.projects):
-            create = CreateSandbox(
-                plan_id=self._plan.plan_id,
-                project_path=project.path,
-                project_name=project.name,
-                kind="git_worktree" if project.kind == "git" else "directory",
-                position=position,
-                directory=self._command.sandbox_directory,
-                keep=self._command.keep,
-                resumes=self._plan.attempts > 1,
-                revert=bool(reverts),
-                at=commits.get(project.name),
-            )
-            self._sandboxes.append(self._ask_sandboxes(create).get(timeout=ASK_TIMEOUT_S))
 
     def _commit(self, sandbox: Sandbox) -> ProjectChangeset:
         author = Author.parse(Binding.current().user_identity)
