@@ -2,8 +2,13 @@
 #
 #   make test ARGS="-k ledger -x"      arguments for pytest (or for the demo)
 #   make test PYTHON=python3.12        another interpreter; .venv is made anew for it
+#   make test WORKERS=0                all in one process, for a debugger
 #
 # Plain POSIX sh and GNU make 3.81 or later; safe under `make -j`.
+
+# Processes that the tests are shared by: one more than most machines of a CI have cores, since
+# many tests wait for other processes.
+WORKERS := 3
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -27,7 +32,7 @@ demo: install ## run the main job on a real git repository and show its audit tr
 	@$(VENV)/bin/minutebook demo $(ARGS)
 
 test: dev ## run the tests, without the slow ones
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 slow: dev ## run the slow tests
 	$(PY) -m pytest -m slow $(ARGS)

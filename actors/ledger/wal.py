@@ -18,7 +18,7 @@ import apsw
 CHECKPOINT_PAGES: Final = 1000
 """The log is moved into the ledger each time that it has grown by so many pages of 4 KiB."""
 
-WAIT_PAGES: Final = 4 * CHECKPOINT_PAGES
+WAIT_PAGES: Final = 2 * CHECKPOINT_PAGES
 """From this length on, readers are waited for."""
 
 WAIT_FOR_READERS_MS: Final = 50

@@ -92,6 +92,8 @@ def test_any_other_nesting_is_indented(run: Run, ledger: Path) -> None:
         "        - true\n"
         '        - ""\n'
         "  scope  file\n"
+        "  cause  set\n"
+        "  file   -\n"
     )
 
 

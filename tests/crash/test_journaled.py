@@ -19,7 +19,7 @@ from tests.contract.trail import WAIT_S, entries_of
 CHILD = Path(__file__).with_name("telling.py")
 
 RUNS = [
-    pytest.param(3, id="sample"),
+    pytest.param(2, id="sample"),
     pytest.param(50, id="long", marks=[pytest.mark.slow, pytest.mark.timeout(1200)]),
 ]
 

@@ -47,7 +47,7 @@ def test_every_receipt_survives_a_kill(tmp_path: Path, kills: int) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_kill_while_the_ledger_is_made_leaves_a_path_that_opens(
     tmp_path: Path, kills: int
 ) -> None:

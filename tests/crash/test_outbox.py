@@ -200,7 +200,7 @@ def check_config(ledger: Path, entries: list[Entry]) -> None:
 @pytest.mark.parametrize(
     ("rounds", "places"),
     [
-        pytest.param(1, PLACES[::2], id="sample"),
+        pytest.param(1, PLACES[::3], id="sample"),
         pytest.param(7, PLACES, id="long", marks=pytest.mark.slow),
     ],
 )
@@ -219,7 +219,7 @@ def test_killed_between_state_and_event(
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "runs",
-    [pytest.param(6, id="sample"), pytest.param(100, id="long", marks=pytest.mark.slow)],
+    [pytest.param(4, id="sample"), pytest.param(100, id="long", marks=pytest.mark.slow)],
 )
 def test_killed_at_any_moment(tmp_path: Path, project: Project, runs: int) -> None:
     """Wherever the kill falls."""

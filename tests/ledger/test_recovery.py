@@ -51,6 +51,9 @@ class Unlucky:
     def next_index(self) -> int:
         return self._ledger.next_index()
 
+    def checkpoint(self) -> None:
+        self._ledger.checkpoint()
+
     def close(self) -> None:
         self._ledger.close()
 

@@ -19,7 +19,7 @@ from minutebook.domain.finding import Report
 from tests.contract.trail import ROOT, entries_of, new_encoder
 from tests.proof.conftest import Noted
 
-SAMPLE = 3
+SAMPLE = 2
 ALL = 50
 VERSION_1 = ROOT / "tests/migrations/files/version_1.tar.gz"
 

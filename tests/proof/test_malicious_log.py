@@ -6,7 +6,9 @@ elsewhere, the side file or a witness's, he mostly cannot reach.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import pytest
@@ -506,15 +508,13 @@ def another_id_of_the_ledger(log: Log) -> None:
 
 @case("schema_drift")
 def a_trigger_left_out(log: Log) -> None:
-    with forging.forging(log.path):
-        pass
-    with forging.closing(forging.sqlite3.connect(log.path)) as database:
+    with closing(sqlite3.connect(log.path)) as database:
         database.execute("DROP TRIGGER entries_are_never_deleted")
 
 
 @case("schema_drift")
 def a_trigger_that_lets_deletions_through(log: Log) -> None:
-    with forging.closing(forging.sqlite3.connect(log.path)) as database:
+    with closing(sqlite3.connect(log.path)) as database:
         database.execute("DROP TRIGGER entries_are_never_deleted")
         database.execute(
             "CREATE TRIGGER entries_are_never_deleted BEFORE DELETE ON entries BEGIN SELECT 1; END"
@@ -523,7 +523,7 @@ def a_trigger_that_lets_deletions_through(log: Log) -> None:
 
 @case("schema_drift")
 def a_trigger_of_the_thiefs_own(log: Log) -> None:
-    with forging.closing(forging.sqlite3.connect(log.path)) as database:
+    with closing(sqlite3.connect(log.path)) as database:
         database.execute(
             "CREATE TRIGGER quiet BEFORE INSERT ON entries WHEN NEW.user_identity = 'mallory'"
             " BEGIN SELECT RAISE(IGNORE); END"
@@ -532,7 +532,7 @@ def a_trigger_of_the_thiefs_own(log: Log) -> None:
 
 @case("schema_drift")
 def an_index_left_out(log: Log) -> None:
-    with forging.closing(forging.sqlite3.connect(log.path)) as database:
+    with closing(sqlite3.connect(log.path)) as database:
         database.execute("DROP INDEX entries_by_id")
 
 
