@@ -211,7 +211,7 @@ CREATE TABLE cancelled_resources ( -- what a plan held that was cancelled
     files    INTEGER NOT NULL DEFAULT 0,
     seconds  REAL    NOT NULL DEFAULT 0,
     error    TEXT    NOT NULL DEFAULT '', -- why it is not released
-    PRIMARY KEY (plan_id, kind, id)
+    PRIMARY KEY (plan_id, owner, kind, id)
 ) STRICT;
 
 CREATE TABLE outbox ( -- written with the change that the event tells; deleted when it is recorded

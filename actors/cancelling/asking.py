@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from minutebook.actors.cancelling.context import Context
 from minutebook.actors.cancelling.own_holder import OwnHolder
-from minutebook.actors.cancelling.record import FAILED, RELEASED, Waiting, unsaid
+from minutebook.actors.cancelling.resource_record import FAILED, RELEASED, Waiting, unsaid
 from minutebook.actors.holding import Holder
 from minutebook.actors.ledger.flag import Flag
 from minutebook.domain.context import Binding

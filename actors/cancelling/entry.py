@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from minutebook.actors.cancelling.record import FAILED, RELEASED, Resource, Row
+from minutebook.actors.cancelling.record import Row
+from minutebook.actors.cancelling.resource_record import FAILED, RELEASED, Resource
 from minutebook.domain.envelope import Outcome
 from minutebook.domain.events import (
     ChildPlans,

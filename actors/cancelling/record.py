@@ -10,27 +10,24 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from minutebook.actors.outbox import Outbox
-from minutebook.actors.recording import Recording
+from minutebook.actors.cancelling.resource_record import (
+    HELD,
+    NOT_REGISTERED,
+    PENDING,
+    ResourceRecord,
+    Waiting,
+    unsaid,
+)
 from minutebook.actors.work.survivors import start_time
 from minutebook.domain.context import Binding
 from minutebook.domain.entry import to_microseconds
 from minutebook.domain.events import CancelPolicy
 from minutebook.domain.plan import Phase, ProcessingState
-from minutebook.domain.resources import Freed, HeldResource
 from minutebook.domain.state import CancelState, Plan
-
-HELD: Final = "held"
-RELEASED: Final = "released"
-FAILED: Final = "failed"
-PENDING: Final = "pending"
-"""The states of a resource."""
 
 
 class Row(NamedTuple):
@@ -57,62 +54,17 @@ class Row(NamedTuple):
     """JSON of the `Cancellation`, when it is done."""
 
 
-class Resource(NamedTuple):
-    """A resource of a plan, as it is kept."""
-
-    held: HeldResource
-    state: str
-    freed: Freed
-    error: str
-    """Why it is not free: of one that failed or is pending."""
-
-
-class Waiting(NamedTuple):
-    """A holder that has not done."""
-
-    has_said: bool
-    """Whether it has said what it holds."""
-    why: str
-    """What it was waited for."""
-
-
-NOTHING: Final = Freed()
-
-NOT_REGISTERED: Final = Waiting(
-    has_said=True, why="its holder is not registered with the process that went on with this"
-)
-"""After a restart, of what a host's holder held."""
-
-
-class CancellationRecord:
-    """The orchestrator's outbox and rows, for the threads of its cancellations too.
+class CancellationRecord(ResourceRecord):
+    """All rows of cancellations, for the orchestrator and the threads of its cancellations.
 
     Args:
         outbox: the actor's.
     """
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
-        self._database = outbox.database
-        self._lock = threading.RLock()
-        self._closed = False
-
     @property
     def producer(self) -> str:
         """The system's."""
         return self._outbox.producer
-
-    @contextmanager
-    def recorded(self) -> Iterator[Recording]:
-        """See `Outbox.recorded`; one thread at a time."""
-        with self._lock, self._outbox.recorded() as recording:
-            yield recording
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Have no other thread change anything meanwhile."""
-        with self._lock:
-            yield
 
     def find(self, plan_id: str) -> Row | None:
         """Look up a plan's cancellation."""
@@ -174,39 +126,7 @@ class CancellationRecord:
                 (json.dumps(found), plan_id),
             )
 
-    # -- resources ------------------------------------------------------------
-
-    def hold(self, plan_id: str, owner: str, held: Sequence[HeldResource]) -> list[HeldResource]:
-        """Note what a holder holds, before it is asked to release it; return all that it is to."""
-        with self._lock, self._database.transaction():
-            for resource in held:
-                self._insert(resource)
-            return [
-                resource.held
-                for resource in self._resources(plan_id)
-                if resource.held.owner == owner
-                and resource.state in (HELD, PENDING)
-                and resource.held != unsaid(owner, plan_id)
-            ]
-
-    def answered(
-        self, resource: HeldResource, state: str, freed: Freed = NOTHING, error: str = ""
-    ) -> None:
-        """Note how a release ended; within a transaction."""
-        self._database.execute(
-            "UPDATE cancelled_resources SET state = ?, bytes = ?, files = ?, seconds = ?,"
-            " error = ? WHERE plan_id = ? AND kind = ? AND id = ?",
-            (
-                state,
-                freed.bytes,
-                freed.files,
-                round(freed.seconds, 6),
-                error,
-                resource.plan_id,
-                resource.kind,
-                resource.id,
-            ),
-        )
+    # -- the holders' answers ---------------------------------------------------
 
     def collect(
         self, plan_id: str, waiting: Callable[[], dict[str, Waiting]], **more: object
@@ -228,41 +148,6 @@ class CancellationRecord:
                     holder = late.get(resource.held.owner, NOT_REGISTERED)
                     self.answered(resource.held, PENDING, error=holder.why)
             self.step(plan_id, "collected", **more)
-
-    def _insert(self, resource: HeldResource) -> None:
-        since = None if resource.since is None else to_microseconds(resource.since)
-        self._database.execute(
-            "INSERT OR IGNORE INTO cancelled_resources (plan_id, kind, id, owner, since_at, state)"
-            " SELECT ?1, ?2, ?3, ?4, ?5, 'held'"
-            # The plan may have been deleted before a late answer.
-            " WHERE EXISTS (SELECT 1 FROM cancellations WHERE plan_id = ?1)",
-            (resource.plan_id, resource.kind, resource.id, resource.owner, since),
-        )
-
-    def resources(self, plan_id: str) -> list[Resource]:
-        """Return what a plan held, in the order in which it was said."""
-        with self._lock:
-            return self._resources(plan_id)
-
-    def _resources(self, plan_id: str) -> list[Resource]:
-        rows = self._database.rows(
-            "SELECT * FROM cancelled_resources WHERE plan_id = ? ORDER BY rowid", (plan_id,)
-        )
-        return [
-            Resource(
-                HeldResource(
-                    kind=row["kind"],
-                    id=row["id"],
-                    plan_id=plan_id,
-                    since=row["since_at"],
-                    owner=row["owner"],
-                ),
-                row["state"],
-                Freed(row["bytes"], row["files"], row["seconds"]),
-                row["error"],
-            )
-            for row in rows
-        ]
 
     # -- the end --------------------------------------------------------------
 
@@ -344,17 +229,6 @@ class CancellationRecord:
                 )
             return self._rows("WHERE state <> 'done' AND producer = ?", self.producer)
 
-    def close(self) -> None:
-        """See `Outbox.close`; answers that come later are not recorded any more."""
-        with self._lock:
-            self._closed = True
-            self._outbox.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether it is."""
-        return self._closed
-
     def _rows(self, which: str, *parameters: object) -> list[Row]:
         with self._lock:
             rows = self._database.rows(
@@ -373,11 +247,6 @@ class CancellationRecord:
             )
             for row in rows
         ]
-
-
-def unsaid(owner: str, plan_id: str) -> HeldResource:
-    """Return what stands for what a holder has not said that it holds."""
-    return HeldResource(kind=owner, id=plan_id, plan_id=plan_id, owner=owner)
 
 
 def _lives(worker: dict[str, Any]) -> bool:

@@ -23,7 +23,8 @@ from minutebook.actors.cancelling.entry import (
     entry_of,
 )
 from minutebook.actors.cancelling.holders import OWN_HOLDERS
-from minutebook.actors.cancelling.record import CancellationRecord, Row, Waiting
+from minutebook.actors.cancelling.record import CancellationRecord, Row
+from minutebook.actors.cancelling.resource_record import Waiting
 from minutebook.actors.holding import Holder
 from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.reply import Reply
