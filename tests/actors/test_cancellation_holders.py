@@ -35,8 +35,9 @@ def test_each_holder_answers_for_itself(stage: Stage, workshop: Workshop, projec
         Shelf("nailed", "picture", at_release=refuse),
         Shelf("dying", "cat", "dog", at_release=die),
     )
+    twin = Shelf("twin", "book")
     mute, deaf = Shelf("mute", at_held=die), Deaf("deaf")
-    for holder in (good, nailed, dying, mute, deaf):
+    for holder in (good, nailed, dying, mute, deaf, twin):
         stage.holders.register(holder)
     plan_id = ready(workshop, project)
     with bind(identity="alice"):
@@ -44,9 +45,11 @@ def test_each_holder_answers_for_itself(stage: Stage, workshop: Workshop, projec
 
     entry = stage.only("plan.cancelled")
     assert entry.outcome == "failure"
-    assert entry.payload["released"] == [
+    # Two have things of one name.
+    released = sorted(entry.payload["released"], key=lambda held: str(held["id"]))
+    assert released == [
         {"kind": "shelf", "id": thing, "bytes": 10, "files": 1, "seconds": 0.25}
-        for thing in ("book", "box")
+        for thing in ("book", "book", "box")
     ]
     failed = {(held["kind"], held["id"]): held["error"] for held in entry.payload["failed"]}
     assert failed == {
@@ -59,15 +62,17 @@ def test_each_holder_answers_for_itself(stage: Stage, workshop: Workshop, projec
     assert "return HeldResources" in failed["deaf", plan_id]
     assert entry.payload["pending"] == []
     assert good.released == [(plan_id, "book"), (plan_id, "box")]
+    assert twin.released == [(plan_id, "book")]
     # Each has an event of its own, before the entry and because of it.
     told = stage.entries("resource.released", "resource.release_failed")
-    assert len(told) == 7
+    assert len(told) == 8
     for event in told:
         assert (event.causation_id, event.plan_id) == (entry.id, plan_id)
         assert event.user_identity == "alice"
         assert event.log_index < entry.log_index
     by_id = {event.payload["resource_id"]: event for event in told}
-    assert by_id["book"].payload["owner"] == "good"
+    owners = {e.payload["owner"] for e in told if e.payload["resource_id"] == "book"}
+    assert owners == {"good", "twin"}
     assert by_id["picture"].payload["error"] == "picture is nailed down"
     assert by_id["cat"].outcome_reason == "SystemExit"
     assert cancelled.entry_id == entry.id
