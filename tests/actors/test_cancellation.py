@@ -12,7 +12,7 @@ import pytest
 
 from minutebook.actors.base import Service
 from minutebook.actors.plans import Plans
-from minutebook.domain.commands import BeginPhase
+from minutebook.domain.commands import BeginPhase, CreateSandbox
 from minutebook.domain.context import bind
 from minutebook.domain.errors import (
     AuditClosed,
@@ -322,3 +322,15 @@ def test_a_plan_is_cancelled_after_a_restart(stage: Stage, project: Project) -> 
     assert len(stage.entries("plan.cancelled")) == 2
     nothing_is_left(stage, project)
     assert Path(project.path).exists()
+
+
+def test_a_cancelled_plan_gets_no_sandbox_any_more(
+    stage: Stage, workshop: Workshop, project: Project
+) -> None:
+    """A worker may ask for one in the very moment when what there is has been listed."""
+    plan_id = ready(workshop, project)
+    cancel(workshop, plan_id)
+    late = CreateSandbox(plan_id=plan_id, project_path=str(project.path))
+    with pytest.raises(IllegalTransition, match="was cancelled and gets no sandbox"):
+        workshop.sandboxes.ask(late).get(timeout=WAIT_S)
+    nothing_is_left(stage, project)
