@@ -89,9 +89,7 @@ class SandboxHolder(OwnHolder):
         """Wait for the end of the work, which writes into them, and count what it did."""
         self._context.work_ended.wait()
         self._context.record.note_found(
-            self._plan_id,
-            sandbox_refs=[sandbox.path for sandbox in self._sandboxes],
-            files_touched=_files_touched(self._sandboxes),
+            self._plan_id, files_touched=_files_touched(self._sandboxes)
         )
 
     def release(self, resource: HeldResource) -> Freed:

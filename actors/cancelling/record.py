@@ -183,6 +183,16 @@ class CancellationRecord(ResourceRecord):
                 (plan_id,),
             )
 
+    def sandbox_paths(self, plan_id: str) -> list[str]:
+        """Return where the plan's sandboxes are, without asking who keeps them."""
+        with self._lock:
+            rows = self._database.rows(
+                "SELECT path FROM sandboxes WHERE plan_id = ? AND released_at IS NULL"
+                " ORDER BY created_at, rowid",
+                (plan_id,),
+            )
+        return [row["path"] for row in rows]
+
     def worker(self, plan_id: str) -> dict[str, Any] | None:
         """Return the row of who works on a plan."""
         with self._lock:

@@ -180,6 +180,7 @@ class CancellationRun:
         time.sleep(_LOOK_S)
 
     def _ask_holders(self) -> None:
+        self._record.note_found(self.plan_id, sandbox_refs=self._record.sandbox_paths(self.plan_id))
         context = Context(self._row, self._record, self._ask)
         project_names = self._plan().project_names
         holders = [*(own(context) for own in OWN_HOLDERS), *self._holders]

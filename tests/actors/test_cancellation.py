@@ -331,6 +331,6 @@ def test_a_cancelled_plan_gets_no_sandbox_any_more(
     plan_id = ready(workshop, project)
     cancel(workshop, plan_id)
     late = CreateSandbox(plan_id=plan_id, project_path=str(project.path))
-    with pytest.raises(IllegalTransition, match="was cancelled and gets no sandbox"):
+    with pytest.raises(IllegalTransition, match="was cancelled, and gets no sandbox"):
         workshop.sandboxes.ask(late).get(timeout=WAIT_S)
     nothing_is_left(stage, project)

@@ -135,6 +135,32 @@ def test_a_holder_that_hangs_for_a_minute_is_not_waited_for(
         running.get(timeout=WAIT_S)
 
 
+def test_a_sandbox_that_is_released_late_is_told_then(
+    stage: Stage, workshop: Workshop, project: Project
+) -> None:
+    """Who keeps the sandboxes is busy making another one: its checkout waits for a file."""
+    armed, mark, go = (stage.directory / name for name in ("armed", "checking-out", "go"))
+    waits = f"touch '{mark}'; while [ ! -e '{go}' ]; do sleep 0.02; done"
+    project.git("config", "filter.slow.smudge", f"[ ! -e '{armed}' ] || {{ {waits}; }}; cat")
+    project.commit({".gitattributes": b"README.md filter=slow\n"})
+    plan_id, other = ready(workshop, project), ready(workshop, project)
+    done = workshop.apply.execute(plan_id, ["true"]).get(timeout=WAIT_S)
+    armed.touch()
+    busy = workshop.apply.execute(other, ["true"])
+    eventually(mark.exists)
+    cancelled = cancel(workshop, plan_id, deadline=0.5)
+    assert ("sandboxes", plan_id) in {(held.kind, held.id) for held in cancelled.pending}
+    entry = stage.only("plan.cancelled")
+    assert entry.payload["sandbox_refs"] == [done.sandbox.path]
+    go.touch()
+    busy.get(timeout=WAIT_S)
+    eventually(lambda: len(stage.entries("sandbox.released")) == 1)
+    late = stage.only("sandbox.released")
+    assert (late.plan_id, late.causation_id) == (plan_id, entry.id)
+    assert late.log_index > entry.log_index
+    assert project.branches() == ["main", f"minutebook/{other}"]
+
+
 def test_a_late_answer_for_a_deleted_plan_is_told(
     stage: Stage, workshop: Workshop, project: Project
 ) -> None:
