@@ -248,11 +248,15 @@ class Run:
             assert is_there == (plan.phase is Phase.APPLIED)
 
 
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize(
-    "runs",
-    [pytest.param(3, id="sample"), pytest.param(200, id="long", marks=pytest.mark.slow)],
-)
+# In parts: none shall take so long that it looks like a hang.
+PARTS = [
+    pytest.param(3, id="sample"),
+    *(pytest.param(10, id=f"part-{number}", marks=pytest.mark.slow) for number in range(20)),
+]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("runs", PARTS)
 def test_nothing_is_left_but_what_the_entry_names(
     stage: Stage, workshop: Workshop, project: Project, tmp_path: Path, runs: int
 ) -> None:
