@@ -13,7 +13,9 @@ from minutebook.actors import AuditSystem
 from minutebook.actors.appdb import AppDatabase
 from minutebook.actors.work.survivors import find_survivors
 from minutebook.domain.entry import Entry
+from minutebook.domain.errors import MinutebookError
 from minutebook.domain.state import Cancellation
+from tests.actors.holders import Gate, Shelf
 from tests.actors.project import Project, eventually
 from tests.contract.trail import ROOT, WAIT_S, check_trail, entries_of, start_child
 from tests.crash.cancelling import PLACES, FileShelf
@@ -186,3 +188,25 @@ def test_killed_while_a_cancelled_plan_is_applied(
     (entry,) = [entry for entry in entries_of(ledger) if entry.type == "plan.cancelled"]
     assert entry.payload["apply_outcome"] == ended.apply_outcome
     assert list(ledger.with_name("audit.db.sandboxes").iterdir()) == []
+
+
+def test_a_close_in_the_middle_leaves_it_to_the_next_open(tmp_path: Path, project: Project) -> None:
+    ledger, gate = tmp_path / "audit.db", Gate()
+    system = AuditSystem.open(ledger, holders=[Shelf("slow", "thing", at_release=gate)])
+    plan = system.plans.create(action="a", project=project.path).get(timeout=WAIT_S)
+    asked = system.plans.cancel(plan.plan_id, reason="first", deadline=600)
+    assert gate.reached.wait(WAIT_S)
+    system.close(timeout=0.5)
+    gate.open()
+    with pytest.raises(MinutebookError):
+        asked.get(timeout=WAIT_S)
+    shelf = Shelf("slow", "thing")
+    with AuditSystem.open(ledger, holders=[shelf]) as again:
+        ended = again.plans.cancel(plan.plan_id, reason="second").get(timeout=WAIT_S)
+    assert (ended.complete, ended.reason) == (True, "first")
+    assert [held.id for held in ended.released] == ["thing"]
+    (entry,) = [entry for entry in entries_of(ledger) if entry.type == "plan.cancelled"]
+    assert entry.id == ended.entry_id
+    # Once here or there, whoever was first.
+    types = [entry.type for entry in entries_of(ledger)]
+    assert types.count("resource.released") == 1
