@@ -263,6 +263,8 @@ def test_nothing_is_left_but_what_the_entry_names(
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "file.txt").write_text("a\n")
+    # The first family may need none.
+    stage.sandbox_directory.mkdir(mode=0o700)
     current: list[Run] = []
     for name in SHELVES:
         stage.holders.register(
