@@ -163,16 +163,14 @@ class _Verification:
     # -- reading ------------------------------------------------------------------------------
 
     def _read_snapshot(self, connection: apsw.Connection) -> _Snapshot:
-        inspect_ledger(connection, self._file.path)
+        inspect_ledger(connection, self._file.path, check_pages=False)
         connection.execute("BEGIN")
         try:
             ledger_id = connection.execute("SELECT ledger_id FROM ledger").get
-            next_index, near, outside = connection.execute(
-                "SELECT (SELECT coalesce(max(log_index), -1) + 1 FROM entries),"
-                " (SELECT count(*) FROM entries WHERE log_index BETWEEN 0"
-                " AND (SELECT count(*) FROM entries)),"
-                " (SELECT count(*) FROM entries WHERE log_index < 0)"
-            ).fetchone() or (0, 0, 0)
+            next_index, outside = connection.execute(
+                "SELECT coalesce(max(log_index), -1) + 1,"
+                " (SELECT count(*) FROM entries WHERE log_index < 0) FROM entries"
+            ).fetchone() or (0, 0)
             tree, stored = None, []
             if connection.pragma("user_version") >= 2:
                 tree = connection.execute("SELECT size, hashes FROM tree").fetchone()
@@ -184,6 +182,10 @@ class _Verification:
                     StoredNote(number, _text(kind), size, _text(note))
                     for number, kind, size, note in rows
                 ]
+            # Counting all of them takes as long as reading them.
+            near = next_index
+            if tree is None or tree[0] != next_index:
+                near = _count_near(connection)
             drift = list(schema_drift(connection))
         except apsw.SQLError as error:
             msg = f"ledger {self._file.path}: {error}; a table is missing: restore a backup."
@@ -351,6 +353,14 @@ class _Verification:
             if any(nodes.get((level, position)) != digest for position, digest in enumerate(below)):
                 return self._since is not None
         return True
+
+
+def _count_near(connection: apsw.Connection) -> int:
+    """Return how many entries there are with an index that so many may have."""
+    count = connection.execute(
+        "SELECT count(*) FROM entries WHERE log_index BETWEEN 0 AND (SELECT count(*) FROM entries)"
+    )
+    return int(count.get)
 
 
 def _text(data: bytes) -> str:

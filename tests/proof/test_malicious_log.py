@@ -503,6 +503,33 @@ def another_id_of_the_ledger(log: Log) -> None:
     sql(log, f"UPDATE ledger SET ledger_id = '{'0' * 32}'")
 
 
+# -- the file itself --------------------------------------------------------------------------
+
+
+def in_the_file(log: Log) -> tuple[bytearray, int]:
+    """The bytes of the file, and where the stored bytes of the victim are."""
+    with closing(sqlite3.connect(log.path)) as database:
+        body = forging.body_of(database, VICTIM)
+    data = bytearray(log.path.read_bytes())
+    assert data.count(body[-120:]) == 1
+    return data, data.index(body[-120:])
+
+
+@case("edited", at=VICTIM)
+def a_single_bit_of_the_file(log: Log) -> None:
+    data, place = in_the_file(log)
+    data[place] ^= 1
+    log.path.write_bytes(data)
+
+
+@case("edited", "sequence_gap", at=VICTIM)
+def a_page_of_the_file_overwritten(log: Log) -> None:
+    data, place = in_the_file(log)
+    first = place // 4096 * 4096
+    data[first : first + 4096] = bytes(4096)
+    log.path.write_bytes(data)
+
+
 # -- the database, and the journal ------------------------------------------------------------
 
 
