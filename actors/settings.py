@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from minutebook.actors.config_document import ConfigDocument
 from minutebook.actors.config_file import ConfigFile
@@ -15,6 +15,7 @@ from minutebook.actors.ledger.signing import CHECKPOINT_EVERY
 from minutebook.domain.encoding import PAYLOAD_BYTES_MAX
 from minutebook.domain.errors import ConfigError, SettingsError
 from minutebook.domain.event import Delivery
+from minutebook.domain.note import SecretKey
 
 logger = logging.getLogger("minutebook.settings")
 
@@ -94,6 +95,14 @@ class Settings(BaseModel):
     """Most seconds of a session; ``None`` for as long as each says itself."""
     session_idle: float | None = Field(default=None, gt=0)
     """Most seconds of a session without a use; ``None`` for as long as each says itself."""
+
+    @field_validator("signing_key")
+    @classmethod
+    def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            # Else nothing would be signed, and only the log would say so.
+            SecretKey.of_text(key.get_secret_value())
+        return key
 
 
 class SettingsGiven(TypedDict, total=False):

@@ -285,8 +285,6 @@ class AuditSystem:
             self._recoverer.stop()
         if self._watch is not None:
             self._watch.stop()
-        if self._checkpointer is not None:
-            self._checkpointer.stop()
 
     def _new_trail(self) -> Trail:
         return new_trail(self.path, self.producer, self._encoder, self.audit)
@@ -393,7 +391,7 @@ class AuditSystem:
             if self._services is not None:
                 self._services.stop(lambda: _left(deadline))
             if self._checkpointer is not None:
-                self._checkpointer.tell_made()
+                self._checkpointer.finish(min(_left(deadline), _GIVING_UP_S))
             if self._journal is not None:
                 self._journal.close(CLOSED_MESSAGE)
             stopped = self._inbox.close(self._audit_ref)
@@ -518,6 +516,8 @@ class AuditSystem:
             self._refuse_closed()
         except BaseException:
             self._stop_looking()
+            if self._checkpointer is not None:
+                self._checkpointer.finish(0.0)
             self._vitals.give_up.set()
             if audit is not None:
                 with contextlib.suppress(Timeout):

@@ -19,6 +19,7 @@ import apsw
 from minutebook.actors.ledger.reading import LedgerFile
 from minutebook.actors.ledger.tree import BLOCK, STORED_LEVEL
 from minutebook.domain.entry import COLUMNS, HASH_VERSION, Entry, Record
+from minutebook.domain.errors import LedgerCorrupt
 from minutebook.domain.finding import Finding
 from minutebook.domain.merkle import EMPTY
 from minutebook.domain.sequence import Run
@@ -68,11 +69,24 @@ def check_stretch(path: Path, first: int, last: int, sizes: Sequence[int]) -> St
     try:
         for start in range(first, last, ROWS_A_PAGE):
             end = min(start + ROWS_A_PAGE, last)
-            rows = file.run(lambda connection, page=(start, end): _read(connection, *page))  # type: ignore[misc]
+            rows = _rows(stretch, file, start, end)
             _check_page(stretch, rows, start, end, sizes, file)
     finally:
         file.close()
     return stretch
+
+
+def _rows(stretch: Stretch, file: LedgerFile, first: int, last: int) -> list[Any]:
+    """Return the rows of a page; what the file's damage makes unreadable is a finding each."""
+    try:
+        return file.run(lambda connection: _read(connection, first, last))
+    except LedgerCorrupt:
+        if last - first == 1:
+            detail = "it cannot be read: the file is damaged."
+            stretch.findings.append(Finding("edited", first, detail))
+            return []
+    middle = (first + last) // 2
+    return _rows(stretch, file, first, middle) + _rows(stretch, file, middle, last)
 
 
 def _read(connection: apsw.Connection, first: int, last: int) -> list[Any]:
@@ -122,7 +136,9 @@ def _check_page(
     for producer in expected:
         _end_run(runs, expected, producer)
     stretch.count += len(rows)
-    stretch.findings += _missing(rows, start, end)
+    there = {row[0] for row in rows}
+    there |= {index for _, index, _ in stretch.findings if index is not None and index >= start}
+    stretch.findings += _missing(there, start, end)
     _hash_blocks(stretch, leaves, start, end, sizes)
 
 
@@ -142,11 +158,11 @@ def _last_seq(body: bytes, seq: int) -> int:
     return seq
 
 
-def _missing(rows: list[Any], start: int, end: int) -> list[Finding]:
-    if len(rows) == end - start:
+def _missing(there: set[int], start: int, end: int) -> list[Finding]:
+    if len(there) == end - start:
         return []
     findings, expected = [], start
-    for index in [*(row[0] for row in rows), end]:
+    for index in [*sorted(there), end]:
         if index > expected:
             what = (
                 f"entry {expected} is"

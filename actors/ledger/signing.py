@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from minutebook.actors.ledger.clock import now_microseconds
-from minutebook.actors.ledger.ed25519 import Signer
+from minutebook.actors.ledger.ed25519 import Signer, load
 from minutebook.actors.ledger.side_log import SideLog
 from minutebook.actors.ledger.signing_key import KeySource
 from minutebook.actors.ledger.transactions import transaction
@@ -95,6 +95,7 @@ class Signing:
         self._side_log = side_log
         self._every = every
         self._clock = clock
+        load()
         self.producer = ""
         """On whose behalf it signs: that system tells of it."""
         self.due_at = 0
@@ -104,7 +105,7 @@ class Signing:
         """Sign the ledger as it is, unless nothing was added since the last time.
 
         Raises:
-            SigningFailed: the key cannot be used.
+            SigningFailed: the key cannot be used, or the side file tells of more than is here.
             LedgerError: the tree is damaged.
             OSError: the side file cannot be written; the next checkpoint writes it.
             apsw.Error: as it says.
@@ -155,6 +156,7 @@ class Signing:
             apsw.Error: as it says.
         """
         with transaction(connection):
+            self._side_log.check(connection)
             origin, size = self._origin(connection), self._head(connection)[0]
             old = self._present(connection, origin, size)
             new = self._keys.begin_rotation(origin)
@@ -167,6 +169,7 @@ class Signing:
         size, root = self._head(connection)
         if not self._is_anything_new(connection):
             return None
+        self._side_log.check(connection)
         origin = self._origin(connection)
         signer = self._present(connection, origin, size)
         checkpoint = Checkpoint(origin, size, root)
