@@ -23,6 +23,7 @@ from minutebook.actors.base import (
     StatefulActor,
     answer,
     handles,
+    path_text,
 )
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_merge import PlanMerge
@@ -56,7 +57,7 @@ class PlanApplyActor(StatefulActor):
         service, outbox: as for every `StatefulActor`.
         ask_plans, ask_sandboxes: the other actors.
         directory: where sandboxes and scratch work trees are made.
-        redactor: masks secrets in what validations print.
+        redactor: masks secrets in what validations, and work that fails, print.
         limits: of sandboxes' size, where an execution gives none.
     """
 
@@ -116,7 +117,7 @@ class PlanApplyActor(StatefulActor):
         limits = SizeLimits(
             command.bytes_max or self._limits.bytes_max, command.files_max or self._limits.files_max
         )
-        work = PlanWork(plan, command, limits, self._ask_plans, self._ask_sandboxes)
+        work = PlanWork(plan, command, limits, self._ask_plans, self._ask_sandboxes, self._redactor)
         self._works[plan.plan_id] = work
         self._leave(plan, work.run, lambda: self._works.pop(plan.plan_id))
         return LATER
@@ -248,9 +249,10 @@ class Apply(Service):
                 step and at the end; the system's limits when not given.
 
         Raises:
-            UnimportableWork: the child could not find the function; nothing was begun.
+            UnimportableWork: a child could not find the function, or it is no work at all; nothing
+                was begun. (A name in a text is looked up by the child: `WorkFailed`.)
         """
-        directory = None if sandbox_directory is None else os.fsdecode(sandbox_directory)
+        directory = None if sandbox_directory is None else path_text(sandbox_directory)
         return self.ask(
             ExecutePlan(
                 plan_id=plan_id,
