@@ -245,8 +245,8 @@ class Apply(Service):
             sandbox_directory: where the sandboxes are made; of a correction's execution, only
                 those that were released.
             keep: whether the sandboxes survive the plan's end, until they are released by name.
-            bytes_max, files_max: how large the sandboxes may be together, looked at after each
-                step and at the end; the system's limits when not given.
+            bytes_max, files_max: how large the sandboxes may be together, looked at every
+                second or so, after each step and at the end; the system's limits when not given.
 
         Raises:
             UnimportableWork: a child could not find the function, or it is no work at all; nothing

@@ -21,7 +21,7 @@ from minutebook.actors.work.process import WorkProcess
 from minutebook.actors.work.progress import Step, WorkResult
 from minutebook.actors.work.spec import WorkSpec
 from minutebook.actors.work.survivors import start_time
-from minutebook.actors.work_limits import SizeLimits
+from minutebook.actors.work_limits import Looking, SizeLimits
 from minutebook.actors.work_notes import WorkNotes
 from minutebook.actors.work_sandboxes import make_sandboxes, pending_corrections
 from minutebook.domain.commands import (
@@ -240,7 +240,9 @@ class PlanWork:
         self._ask_plans(
             NoteProcess(plan_id=self._plan.plan_id, mark=mark, pid=pid, pid_started=start_time(pid))
         )
-        self._result = result = self._process.wait(self._note_step, on_note=self._notes.take)
+        self._result = result = self._process.wait(
+            self._note_step, on_note=self._notes.take, on_look=Looking(self._check_size).look
+        )
         self._notes.wait()
         self._ask_plans(
             NoteProgress(
