@@ -273,9 +273,9 @@ class Apply(Service):
     ) -> Future[Applied]:
         """Merge a plan's changes into all its projects, if they merge and pass every validation.
 
-        The future raises `ProjectDirty` (the plan stays as it is), or `MergeConflict`,
-        `ValidationFailed` or another `ProjectError` (the plan ends as errored); in each case
-        all of the projects are as they were.
+        The future raises `ProjectDirty` when a project is not clean to begin with (the plan
+        stays as it is), or `MergeConflict`, `ValidationFailed` or another `ProjectError` (the
+        plan ends as errored); in each case all of the projects are as they were.
 
         Args:
             plan_id: a plan whose work has ended.
