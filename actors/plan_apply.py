@@ -135,7 +135,7 @@ class PlanApplyActor(StatefulActor):
             raise IllegalTransition(msg)
         # Before the plan enters the phase: a dirty project can be cleaned and applied to then.
         for project in plan.projects:
-            ensure_ready(project)
+            ensure_ready(project, self._database)
         sandboxes = self._sandboxes_of(plan)
         # Before it too: who finds the plan in the phase finds this as well.
         intent = self._record.begin(plan.plan_id, **self._describe(plan, sandboxes))
