@@ -99,10 +99,10 @@ def throughput(peer: Peer, task: Task) -> Task:
         warm_up = loops.closed(peer.emit, WARM_UP_CALLS, 0.3)
         peer.drain()
         rate = len(warm_up.taken_ns) / (time.perf_counter() - begun)
-        calls = min(max(round(rate * task["seconds"]), 200), 200_000)
+        calls = task.get("calls") or min(max(round(rate * task["seconds"]), 200), 200_000)
         rss, cpu_s = rss_bytes(), time.process_time()
         begun = time.perf_counter()
-        sample = loops.closed(peer.emit, calls, 10 * task["seconds"])
+        sample = loops.closed(peer.emit, calls, 10 * task.get("seconds", 6))
         emitted_s = time.perf_counter() - begun
         rss_after = rss_bytes()
         peer.drain()
@@ -110,13 +110,15 @@ def throughput(peer: Peer, task: Task) -> Task:
     peer.close()
     warmed = len(warm_up.taken_ns) - warm_up.rejected.total()
     told = len(sample.taken_ns) - sample.rejected.total()
-    recorded = peer.count(Path(task["directory"])) - warmed if peer.stores else told
+    before = warmed + task.get("existing", 0)
+    recorded = peer.count(Path(task["directory"])) - before if peer.stores else told
     return {
         "emitted": told,
         "recorded": recorded,
         "rejected": dict(sample.rejected),
         "per_second": recorded / elapsed_s,
         "emit_per_second": told / emitted_s,
+        "us_an_event": elapsed_s / told * 1e6,
         "cpu_us_an_event": cpu_s / told * 1e6,
         "rss_growth_bytes": max(0, rss_after - rss),
     }

@@ -5,6 +5,8 @@ that a real load would have made meanwhile. The open loop has a time at which ea
 whatever the calls before it took, and counts from there.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import gc
