@@ -11,7 +11,7 @@ this tells nothing about power failures.
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.bench_throughput import NOT_HERE
+from benchmarks import peers
 from benchmarks.conditions import conditions
 from benchmarks.document import write_document
 from benchmarks.options import Options, parse, scratch
@@ -20,6 +20,8 @@ from benchmarks.table import print_conditions, print_table
 
 Results = dict[str, Any]
 
+NOT_KILLED = peers.FLOORS_WITHOUT_RECORD | peers.FLOORS_WITHOUT_BUILDING
+
 AFTER_S = (0.30, 0.47, 0.39, 0.55, 0.34)
 """How long after its first emit a child is killed; another time in each round."""
 
@@ -27,10 +29,10 @@ AFTER_S = (0.30, 0.47, 0.39, 0.55, 0.34)
 def measure(options: Options, runner: Runner) -> Results:
     """Kill each peer in each loop, once a round."""
     results: Results = {}
-    peers = [name for name in options.peers if name not in NOT_HERE]
-    runner.expect(options.repeat * len(peers))
+    chosen = [name for name in options.peers if name not in NOT_KILLED]
+    runner.expect(options.repeat * len(chosen))
     for turn in range(options.repeat):
-        for name in peers:
+        for name in chosen:
             runner.step(f"crash, round {turn + 1} of {options.repeat}: {name}")
             for loop in ("closed", "open"):
                 if runner.is_out(name):

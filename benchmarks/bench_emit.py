@@ -13,7 +13,7 @@ within one run are what to look at: absolute times are this machine's, in this m
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import histogram
+from benchmarks import histogram, peers
 from benchmarks.conditions import conditions
 from benchmarks.document import write_document
 from benchmarks.loops import PER_SECOND
@@ -34,10 +34,11 @@ def measure(options: Options, runner: Runner) -> Results:
     """Run all rounds; the figures of each peer, in microseconds."""
     raw: dict[str, list[Results]] = {}
     seconds = QUICK_SECONDS if options.quick else SECONDS
-    runner.expect(options.repeat * len(options.peers))
+    chosen = [name for name in options.peers if name not in peers.FLOORS_WITHOUT_BUILDING]
+    runner.expect(options.repeat * len(chosen))
     for turn in range(options.repeat):
         # Forth and back, so that a drift of the machine hits all alike.
-        for name in options.peers if turn % 2 == 0 else reversed(options.peers):
+        for name in chosen if turn % 2 == 0 else reversed(chosen):
             runner.step(f"emit, round {turn + 1} of {options.repeat}: {name}")
             result = runner.run(
                 task="latency",
@@ -49,7 +50,7 @@ def measure(options: Options, runner: Runner) -> Results:
             )
             if result is not None:
                 raw.setdefault(name, []).append(result)
-    results = {name: _of_peer(raw[name]) for name in options.peers if name in raw}
+    results = {name: _of_peer(raw[name]) for name in chosen if name in raw}
     for figures in results.values():
         for loop in ("closed", "open"):
             base = results.get("construction", {}).get(loop)

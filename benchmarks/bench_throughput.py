@@ -10,7 +10,7 @@ an event, and by how much the process grew while events waited.
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import histogram
+from benchmarks import histogram, peers
 from benchmarks.conditions import conditions
 from benchmarks.document import write_document
 from benchmarks.options import Options, parse, scratch
@@ -19,24 +19,21 @@ from benchmarks.table import print_conditions, print_table
 
 Results = dict[str, Any]
 
-NOT_HERE = {"plain model", "construction", "no-op emit", "simple queue"}
-"""The floors that record nothing."""
-
 
 def measure(options: Options, runner: Runner) -> Results:
     """Run all rounds; the figures of each peer."""
     raw: dict[str, list[Results]] = {}
-    peers = [name for name in options.peers if name not in NOT_HERE]
-    runner.expect(options.repeat * len(peers))
+    chosen = [name for name in options.peers if name not in peers.FLOORS_WITHOUT_RECORD]
+    runner.expect(options.repeat * len(chosen))
     for turn in range(options.repeat):
-        for name in peers if turn % 2 == 0 else reversed(peers):
+        for name in chosen if turn % 2 == 0 else reversed(chosen):
             runner.step(f"throughput, round {turn + 1} of {options.repeat}: {name}")
             result = runner.run(
                 task="throughput", peer=name, seconds=0.2 if options.quick else 1.0
             )
             if result is not None:
                 raw.setdefault(name, []).append(result)
-    results = {name: _of_peer(raw[name]) for name in peers if name in raw}
+    results = {name: _of_peer(raw[name]) for name in chosen if name in raw}
     base = results.get("raw apsw")
     for figures in results.values():
         figures["to_raw_apsw"] = (

@@ -13,6 +13,7 @@ _PLACES = {
     "no-op emit": "floors:NoOp",
     "simple queue": "floors:PutInQueue",
     "raw apsw": "raw_apsw:RawApsw",
+    "raw apsw rows": "raw_apsw:RawApswRows",
     "buffered": "minutebook:Buffered",
     "journaled": "minutebook:Journaled",
     "writer=process": "minutebook:WriterProcess",
@@ -35,6 +36,12 @@ _PLACES = {
     "pykka-each": "pykka_actors:PykkaEach",
     "pykka-batching": "pykka_actors:PykkaBatching",
 }
+
+FLOORS_WITHOUT_RECORD = frozenset({"plain model", "construction", "no-op emit", "simple queue"})
+"""They record nothing, and so lose nothing and have no rate end to end."""
+
+FLOORS_WITHOUT_BUILDING = frozenset({"raw apsw rows"})
+"""They do not build the event, and so have no latency to compare."""
 
 
 def names() -> list[str]:

@@ -12,7 +12,7 @@ import apsw
 
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.sqlite_file import SYNCHRONOUS, count_rows
-from benchmarks.workload import build
+from benchmarks.workload import bound, build
 from minutebook.actors.ledger.clock import now_microseconds
 from minutebook.actors.ledger.opening import open_for_writing
 from minutebook.domain.encoding import Encoder, with_producer
@@ -20,6 +20,7 @@ from minutebook.domain.entry import COLUMNS, Record
 from minutebook.domain.redaction import Redactor
 
 BATCH = 512
+READY = 120_000
 INSERT = f"INSERT INTO entries ({','.join(COLUMNS)}) VALUES ({','.join('?' * len(COLUMNS))})"
 PRODUCER = "0" * 32
 
@@ -99,3 +100,29 @@ class RawApsw(Peer):
     def count(self, directory: Path) -> int:
         """Count the entries."""
         return count_rows(directory / "raw.db", "entries")
+
+
+class RawApswRows(RawApsw):
+    """The same for events that were built and encoded before: the rows alone."""
+
+    title = "floor: raw APSW executemany, rows only"
+
+    def open(self, directory: Path) -> None:
+        """Open a ledger file, and build what will be recorded."""
+        super().open(directory)
+        self._ready = self._bodies()
+
+    def _bodies(self) -> list[bytes]:
+        with bound():
+            return [
+                with_producer(self._encode(build()), PRODUCER, next(self._seq))
+                for _ in range(READY)
+            ]
+
+    def emit(self) -> None:
+        """Gather the next one; commit at 512."""
+        if not self._ready:
+            self._ready = self._bodies()
+        self._gathered.append(self._ready.pop())
+        if len(self._gathered) >= BATCH:
+            self.drain()
