@@ -64,9 +64,7 @@ def _together(runner: Runner, name: str, count: int, seconds: float) -> Results 
             # One after the other: the first makes the file.
             _wait_for(lambda task=task: (place / str(task["ready"])).exists(), running[-1][0])
         (place / "go").touch()
-        found = [
-            runner.finish(task, *one) for task, one in zip(tasks, running, strict=True)
-        ]
+        found = [runner.finish(task, *one) for task, one in zip(tasks, running, strict=True)]
         if any(one is None for one in found):
             return None
         each = [one for one in found if one is not None]

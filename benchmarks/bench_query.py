@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import apsw
@@ -52,36 +53,45 @@ def measure(options: Options, runner: Runner, ledgers: Ledgers) -> Results:
 
 
 def _of_ledger(ledger: SizedLedger, asked: int) -> Results:
-    rng, found = random.Random(11), {}
+    rng = random.Random(11)
+    found: Results = {}
     begun = time.perf_counter()
     with LedgerReader(ledger.path) as reader:
         open_ms = (time.perf_counter() - begun) * 1000
-        connection = apsw.Connection(f"file:{ledger.path}?mode=ro", flags=apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READONLY)  # noqa: E501
+        uri = f"{ledger.path.as_uri()}?mode=ro"
+        connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READONLY)
         for name, (low, high) in SHARES.items():
             since = moment_of(int(ledger.size * low))
             until = moment_of(int(ledger.size * high)) - timedelta(microseconds=INTERVAL_US / 2)
-            users = [user(rng.randrange(USERS)) for _ in range(asked)]
-            filters = [EntryFilter(user=one, since=since, until=until) for one in users]
-            pages: list[int] = []
-
-            def read(number: int, filters: Any = filters, pages: Any = pages) -> None:
-                pages.append(len(list(reader.entries(filters[number], limit=PAGE))))
-
-            def by_hand(number: int, users: Any = users, since: Any = since, until: Any = until) -> None:  # noqa: E501
-                span = (to_microseconds(since), to_microseconds(until))
-                connection.execute(BY_HAND, (users[number], *span)).fetchall()
-
-            found[name] = {"reader_ms": _time(read, asked), "by_hand_ms": _time(by_hand, asked)}
-            found[name]["rows"] = statistics.median(pages)
+            filters = [
+                EntryFilter(user=user(rng.randrange(USERS)), since=since, until=until)
+                for _ in range(asked)
+            ]
+            found[name] = {
+                "reader_ms": _time(partial(_read, reader), filters),
+                "by_hand_ms": _time(partial(_read_by_hand, connection), filters),
+                "rows": statistics.median(_read(reader, one) for one in filters),
+            }
         connection.close()
     return {"open_ms": open_ms, "spans": found}
 
 
-def _time(ask: Callable[[int], None], asked: int) -> Results:
+def _read(reader: LedgerReader, wanted: EntryFilter) -> int:
+    return len(list(reader.entries(wanted, limit=PAGE)))
+
+
+def _read_by_hand(connection: apsw.Connection, wanted: EntryFilter) -> int:
+    assert wanted.since is not None
+    assert wanted.until is not None
+    span = (to_microseconds(wanted.since), to_microseconds(wanted.until))
+    return len(connection.execute(BY_HAND, (wanted.user, *span)).fetchall())
+
+
+def _time(ask: Callable[[EntryFilter], int], filters: Sequence[EntryFilter]) -> Results:
     taken = []
-    for number in range(asked):
+    for wanted in filters:
         begun = time.perf_counter()
-        ask(number)
+        ask(wanted)
         taken.append((time.perf_counter() - begun) * 1000)
     return {"first": taken[0], "median": statistics.median(taken), "max": max(taken)}
 

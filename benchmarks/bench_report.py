@@ -1,6 +1,6 @@
 """The report of record again, from its results: HTML, pictures, and the README's table.
 
-    python -m benchmarks report
+python -m benchmarks report
 """
 
 import argparse

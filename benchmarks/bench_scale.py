@@ -25,7 +25,7 @@ from benchmarks import histogram
 from benchmarks.conditions import conditions
 from benchmarks.document import write_document
 from benchmarks.options import Options, parse, scratch
-from benchmarks.peers.minutebook import NAME
+from benchmarks.peers.minutebook import NAME, Journaled
 from benchmarks.peers.raw_apsw import encoder
 from benchmarks.runner import Runner
 from benchmarks.sized import QUICK_SIZES, SIZES, Ledgers, SizedLedger
@@ -61,7 +61,7 @@ def measure(options: Options, runner: Runner, ledgers: Ledgers) -> Results:
     """Measure all sizes, and then the memory."""
     found: dict[int, list[Results]] = {}
     filled = {}
-    stalled = [one for one in STALLED if not options.quick or one[1] == 20_000]
+    stalled = STALLED[:1] if options.quick else STALLED
     runner.expect(len(sizes(options)) * (options.repeat + 1) + len(stalled))
     for size in sizes(options):
         runner.step(f"scale: filling {size:,}")
@@ -99,17 +99,14 @@ def _measure_one(runner: Runner, ledger: SizedLedger, calls: int) -> Results | N
         if ledger.size < COPY_BELOW:
             directory = place / "copy"
             shutil.copytree(ledger.directory, directory)
-        size = _count(directory / NAME)
-        told = runner.finish(
-            task := {
-                "task": "throughput",
-                "peer": "journaled",
-                "directory": str(directory),
-                "calls": calls,
-                "existing": size,
-            },
-            *runner.start(task),
-        )
+        task = {
+            "task": "throughput",
+            "peer": "journaled",
+            "directory": str(directory),
+            "calls": calls,
+            "existing": Journaled().count(directory),
+        }
+        told = runner.finish(task, *runner.start(task))
         if told is None:
             return None
         appended_us = _append(ledger, directory / NAME, max(2, calls // BATCH))
@@ -136,12 +133,6 @@ def _append(ledger: SizedLedger, path: Path, batches: int) -> float:
     finally:
         storage.close()
     return statistics.mean(taken[2:])
-
-
-def _count(path: Path) -> int:
-    from benchmarks.peers.minutebook import Journaled
-
-    return Journaled().count(path.parent)
 
 
 def _stall(runner: Runner, delivery: str, backlog_max: int) -> Results:

@@ -28,18 +28,14 @@ def measure(options: Options, runner: Runner) -> Results:
     for turn in range(options.repeat):
         for name in chosen if turn % 2 == 0 else reversed(chosen):
             runner.step(f"throughput, round {turn + 1} of {options.repeat}: {name}")
-            result = runner.run(
-                task="throughput", peer=name, seconds=0.2 if options.quick else 1.0
-            )
+            result = runner.run(task="throughput", peer=name, seconds=0.2 if options.quick else 1.0)
             if result is not None:
                 raw.setdefault(name, []).append(result)
     results = {name: _of_peer(raw[name]) for name in chosen if name in raw}
     base = results.get("raw apsw")
     for figures in results.values():
         figures["to_raw_apsw"] = (
-            None
-            if base is None
-            else figures["per_second"]["median"] / base["per_second"]["median"]
+            None if base is None else figures["per_second"]["median"] / base["per_second"]["median"]
         )
     return results
 

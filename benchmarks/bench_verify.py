@@ -1,6 +1,6 @@
 """How fast `minutebook verify` goes over a ledger: entries a second, start of the program included.
 
-    python -m benchmarks verify --json results/verify.json
+python -m benchmarks verify --json results/verify.json
 """
 
 import subprocess

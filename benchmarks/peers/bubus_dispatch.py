@@ -9,7 +9,7 @@ from bubus import BaseEvent, EventBus
 
 from benchmarks.peers import sqlite_file
 from benchmarks.peers.peer import Peer
-from benchmarks.workload import Row, build, to_row
+from benchmarks.workload import build, to_row
 
 PENDING_MAX = 45
 """It refuses above 100, and counts each twice; the caller waits before that."""
@@ -47,8 +47,7 @@ class BubusDispatch(Peer):
         self._bus.on(Told, self._store)
 
     async def _store(self, event: Told) -> None:
-        row: Row = event.row  # type: ignore[assignment]
-        self._connection.execute(sqlite_file.INSERT, row)
+        self._connection.execute(sqlite_file.INSERT, event.row)
         self._connection.commit()
 
     def emit(self) -> None:

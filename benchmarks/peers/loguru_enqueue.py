@@ -16,10 +16,10 @@ class LoguruEnqueue(Peer):
     kind = "logging"
     needs = ("loguru",)
     returns = "memory"
-    settings = {"enqueue": True, "format": "{message}", "catch": False}
 
     def open(self, directory: Path) -> None:
         """Leave only one sink."""
+        self.settings = {"enqueue": True, "format": "{message}", "catch": False}
         logger.remove()
         self._sink = logger.add(
             directory / NAME, enqueue=True, format="{message}", catch=False, backtrace=False

@@ -22,9 +22,7 @@ class _Minutebook(Peer):
 
     def open(self, directory: Path) -> None:
         """Open the system; what an earlier process journaled is committed."""
-        self.system = AuditSystem.open(
-            directory / NAME, delivery=self.delivery, writer=self.writer
-        )
+        self.system = AuditSystem.open(directory / NAME, delivery=self.delivery, writer=self.writer)
         self._tell = self.system.audit.tell
         # The ledger refuses to open with less.
         self.settings = {

@@ -12,7 +12,7 @@ from benchmarks.workload import OrderShipped, build, to_row
 class Original(Peer):
     """A frozen pydantic event through a subject; each is a transaction, rollback journal."""
 
-    title = "the system that we come from"
+    title = "our origin: RxPY and sqlite3"
     kind = "origin"
     needs = ("reactivex", "pydantic")
     returns = "disk"
@@ -45,5 +45,5 @@ class Original(Peer):
 class OriginalWal(Original):
     """The same with a write-ahead log."""
 
-    title = "the same, with WAL"
+    title = "our origin, with WAL"
     journal_mode = "WAL"

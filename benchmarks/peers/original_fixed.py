@@ -14,7 +14,7 @@ QUEUE_MAX = 10_000
 class OriginalFixed(Peer):
     """`Queue.put` in the caller; the thread commits each row."""
 
-    title = "the same, later fixed: queue and thread"
+    title = "our origin, later fixed: queue, thread"
     kind = "origin"
     needs = ("pydantic",)
     returns = "memory"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 Kind = Literal["minutebook", "origin", "logging", "bus", "database", "ledger", "actor", "floor"]
@@ -32,7 +33,7 @@ class Peer:
     many_processes: ClassVar[bool] = False
     """Whether several processes may open the same directory at once."""
 
-    settings: Mapping[str, object] = {}
+    settings: Mapping[str, object] = MappingProxyType({})
     """Read back from what was opened: journal mode, synchronous, sizes."""
 
     def open(self, directory: Path) -> None:

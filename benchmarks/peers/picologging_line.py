@@ -17,10 +17,10 @@ class PicologgingLine(Peer):
     needs = ("picologging", "orjson")
     returns = "page cache"
     many_processes = True
-    settings = {"handler": "FileHandler", "flush": "each line"}
 
     def open(self, directory: Path) -> None:
         """Configure a logger on the file."""
+        self.settings = {"handler": "FileHandler", "flush": "each line"}
         self._handler = picologging.FileHandler(str(directory / NAME))
         self._logger = picologging.getLogger("benchmark.audit")
         self._logger.setLevel(picologging.INFO)

@@ -72,7 +72,7 @@ class PykkaEach(Peer):
     def open(self, directory: Path) -> None:
         """Start the actor."""
         self._actor: ActorRef[Any] = self.actor_class.start(directory / "pykka.db")
-        self.settings = self._actor.ask("settings")
+        self.settings = dict(self._actor.ask("settings", block=True))
         self._tell = self._actor.tell
 
     def emit(self) -> None:

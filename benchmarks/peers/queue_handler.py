@@ -18,10 +18,10 @@ class QueueHandler(Peer):
     title = "logging QueueHandler/QueueListener"
     kind = "logging"
     returns = "memory"
-    settings = {"queue": "queue.Queue(-1)", "flush": "each line"}
 
     def open(self, directory: Path) -> None:
         """Set up the logger and the listener."""
+        self.settings = {"queue": "queue.Queue(-1)", "flush": "each line"}
         self._queue: queue.Queue[Any] = queue.Queue(-1)
         self._file = logging.FileHandler(directory / NAME)
         self._listener = logging.handlers.QueueListener(self._queue, self._file)

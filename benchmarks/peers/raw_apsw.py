@@ -81,9 +81,7 @@ class RawApsw(Peer):
 
     def emit(self) -> None:
         """Build, encode, gather; commit at 512."""
-        self._gathered.append(
-            with_producer(self._encode(build()), PRODUCER, next(self._seq))
-        )
+        self._gathered.append(with_producer(self._encode(build()), PRODUCER, next(self._seq)))
         if len(self._gathered) >= BATCH:
             self.drain()
 

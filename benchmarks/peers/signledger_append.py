@@ -18,13 +18,8 @@ PRE_RELEASES = Path(__file__).parents[1] / ".peers"
 """Where `make bench-peers` puts what cannot be installed beside its own release."""
 
 
-class SignledgerAppend(Peer):
-    """`ledger.append` of the event's fields, in its default settings: a transaction each."""
-
-    title = "signledger 1.0 (WAL, synchronous=NORMAL)"
+class _Signledger(Peer):
     kind = "ledger"
-    needs = ("signledger",)
-    returns = "page cache"
 
     def open(self, directory: Path) -> None:
         """Open a ledger."""
@@ -54,7 +49,15 @@ class SignledgerAppend(Peer):
         return sqlite_file.count_rows(directory / "signledger.db", "ledger_entries")
 
 
-class SignledgerPreRelease(SignledgerAppend):
+class SignledgerAppend(_Signledger):
+    """`ledger.append` of the event's fields, in its default settings: a transaction each."""
+
+    title = "signledger 1.0 (WAL, synchronous=NORMAL)"
+    needs = ("signledger",)
+    returns = "page cache"
+
+
+class SignledgerPreRelease(_Signledger):
     """The same with 2.0b0, from a directory of its own."""
 
     title = "signledger 2.0b0 (WAL, FULL)"

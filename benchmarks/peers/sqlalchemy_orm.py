@@ -1,6 +1,7 @@
 """SQLAlchemy's ORM: one object, one commit, in the caller's thread."""
 
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -39,8 +40,8 @@ class SqlAlchemyOrm(Peer):
         self._engine = create_engine(f"sqlite:///{directory / 'orm.db'}")
 
         @event.listens_for(self._engine, "connect")
-        def set_up(connection: object, _record: object) -> None:
-            cursor = connection.cursor()  # type: ignore[attr-defined]
+        def set_up(connection: Any, _record: object) -> None:
+            cursor = connection.cursor()
             for pragma in ("journal_mode=WAL", "synchronous=FULL"):
                 cursor.execute(f"PRAGMA {pragma}").fetchall()
             cursor.close()
@@ -48,7 +49,7 @@ class SqlAlchemyOrm(Peer):
         Base.metadata.create_all(self._engine)
         self._session = Session(self._engine, expire_on_commit=False)
         raw = self._session.connection().connection.dbapi_connection
-        self.settings = sqlite_file.settings_of(raw)  # type: ignore[arg-type]
+        self.settings = sqlite_file.settings_of(raw)
         self._session.commit()
         assert self.settings == {"journal_mode": "wal", "synchronous": "FULL"}, self.settings
 

@@ -23,10 +23,10 @@ class StructlogLine(Peer):
     needs = ("structlog", "orjson")
     returns = "page cache"
     many_processes = True
-    settings = {"logger": "BytesLogger", "serializer": "orjson", "flush": "each line"}
 
     def open(self, directory: Path) -> None:
         """Configure a logger on the file."""
+        self.settings = {"logger": "BytesLogger", "serializer": "orjson", "flush": "each line"}
         self._file = (directory / NAME).open("ab")
         self._log = structlog.wrap_logger(
             structlog.BytesLogger(self._file),

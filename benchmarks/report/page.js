@@ -3,7 +3,7 @@ const doc = JSON.parse(document.getElementById("data").textContent);
 const R = doc.results, NS = "http://www.w3.org/2000/svg", tip = document.getElementById("tip");
 const emit = R.emit || {}, KEYS = ["p50", "p90", "p99", "p99.9", "p99.99", "max"];
 const HUES = {minutebook: 212, origin: 12, logging: 145, bus: 290, database: 35, ledger: 325, actor: 265, floor: 0};
-const state = {loop: "open", on: {}};
+const state = {loop: "open", on: {}, time: {}};
 const START = ["construction", "buffered", "journaled", "committed", "original", "original-fixed", "structlog",
   "queue-handler", "loguru", "opentelemetry", "signledger-2.0b0", "pykka-batching", "raw apsw"];
 
@@ -12,7 +12,9 @@ const about = name => {
   return {kind: "floor", title: name, returns: "", settings: {}, versions: {}};
 };
 const names = [...new Set([R.emit, R.throughput, R.crash].flatMap(part => Object.keys(part || {})))];
-names.forEach(name => { state.on[name] = START.includes(name) || names.length < 9; });
+const TIME = ["construction", "journaled", "structlog", "original-wal"];
+names.forEach(name => { state.time[name] = TIME.includes(name);
+  state.on[name] = START.includes(name) || names.length < 9; });
 const place = {};
 names.forEach(name => { const kind = about(name).kind; place[name] = (place["#" + kind] = (place["#" + kind] || 0) + 1) - 1; });
 const isDark = () => { const set = document.documentElement.dataset.theme;
@@ -24,7 +26,7 @@ const dash = name => ["", "6 3", "2 3", "9 3 2 3", "1 2", "12 4"][(place[name] |
 const ours = name => about(name).kind === "minutebook";
 const shown = part => names.filter(name => state.on[name] && part && part[name]);
 
-const us = v => v >= 1e6 ? sig(v / 1e6) + " s" : v >= 1e3 ? sig(v / 1e3) + " ms" : v >= 1 ? sig(v) + " µs" : sig(v * 1e3) + " ns";
+const us = v => v === 0 ? "0" : v >= 1e6 ? sig(v / 1e6) + " s" : v >= 1e3 ? sig(v / 1e3) + " ms" : v >= 1 ? sig(v) + " µs" : sig(v * 1e3) + " ns";
 const sig = v => v === 0 ? "0" : v >= 100 ? Math.round(v).toLocaleString("en") : String(+v.toPrecision(3));
 const si = v => v >= 1e6 ? sig(v / 1e6) + " M" : v >= 1e3 ? sig(v / 1e3) + " k" : sig(v);
 const percent = v => (100 * v).toFixed(v > 0 && v < .001 ? 2 : 1) + " %";
@@ -125,18 +127,18 @@ function lines(id, series, options) {
       "stroke-width": s.bold ? 2.8 : 1.7, "stroke-dasharray": s.dash || "", "stroke-linejoin": "round", opacity: s.bold ? 1 : .85});
     if (s.points.length < 12) s.points.forEach(p => el(c.svg, "circle", {cx: x(p[0]), cy: y(p[1]), r: 3.5, fill: s.color}));
   });
-  const cursor = el(c.svg, "line", {class: "mark", y1: top, y2: bottom, x1: -9, x2: -9});
+  const cursor = el(c.svg, "line", {class: "mark", y1: top, y2: bottom, visibility: "hidden"});
   const hit = el(c.svg, "rect", {x: left, y: top, width: right - left, height: bottom - top, fill: "transparent"});
   hover(hit, event => {
     const box = c.svg.getBoundingClientRect(), at = (event.clientX - box.left) * c.width / box.width, level = (event.clientY - box.top) * c.height / box.height;
     const near = series.map(s => { const p = s.points.reduce((best, p) => Math.abs(x(p[0]) - at) < Math.abs(x(best[0]) - at) ? p : best);
       return {s, p, away: Math.abs(y(p[1]) - level)}; });
     const first = near.reduce((p, q) => p.away < q.away ? p : q);
-    cursor.setAttribute("x1", x(first.p[0])); cursor.setAttribute("x2", x(first.p[0]));
+    cursor.setAttribute("x1", x(first.p[0])); cursor.setAttribute("x2", x(first.p[0])); cursor.setAttribute("visibility", "visible");
     return options.xtip(first.p[0]) + "\n" + near.sort((p, q) => q.p[1] - p.p[1]).slice(0, 16)
       .map(n => `${n === first || n.s === first.s ? "▸ " : "   "}${n.s.name}: ${n.p[2] || options.ytext(n.p[1])}`).join("\n");
   });
-  hit.addEventListener("pointerleave", () => { cursor.setAttribute("x1", -9); cursor.setAttribute("x2", -9); });
+  hit.addEventListener("pointerleave", () => cursor.setAttribute("visibility", "hidden"));
   if (options.legend) { const box = el(c.box, "p", {class: "see"}); series.forEach(s => { const one = el(box, "span", {style: "white-space:nowrap;margin-right:14px;display:inline-block"});
     el(one, "i", {style: `display:inline-block;width:22px;border-top:3px ${s.dash ? "dashed" : "solid"} ${s.color};margin-right:6px;vertical-align:middle`}); one.append(s.name); }); }
 }
@@ -148,12 +150,12 @@ function drawSpectrum() {
     xticks: xs => [1, 2, ...decades(10, Math.max(...xs))], xtext: v => v < 2 ? "0" : v < 3 ? "50%" : (100 - 100 / v).toFixed(Math.max(0, Math.log10(v) - 2)) + "%"});
 }
 function drawTimeline() {
-  const list = shown(emit).filter(name => emit[name].open.timeline);
+  const list = names.filter(name => emit[name] && state.time[name] && emit[name].open.timeline);
   const commits = list.filter(name => (emit[name].open.timeline.commits_ms || []).length);
   lines("timeline", list.map(name => { const t = emit[name].open.timeline;
     return {name: about(name).title, color: color(name), dash: "", bold: ours(name), points: t.worst_us.map((v, i) => [i * t.bucket_ms, v])}; }), {
     ylog: true, ytext: us, legend: true, xtip: v => `${Math.round(v)} ms`, xticks: xs => roundTicks(Math.max(...xs)), xtext: v => Math.round(v) + " ms",
-    rug: (c, x, bottom) => commits.slice(0, 3).forEach((name, row) => emit[name].open.timeline.commits_ms.filter(v => v >= 0 && v <= 1000 * emit[name].open.timeline.seconds)
+    rug: (c, x, bottom) => commits.slice(0, 3).forEach((name, row) => emit[name].open.timeline.commits_ms.filter(v => v >= 0 && v <= emit[name].open.timeline.worst_us.length * emit[name].open.timeline.bucket_ms)
       .forEach(v => el(c.svg, "line", {x1: x(v), x2: x(v), y1: bottom + 24 + 12 * row, y2: bottom + 33 + 12 * row, stroke: color(name), "stroke-width": .8, opacity: .7})))});
 }
 function drawThroughput() {
@@ -220,12 +222,16 @@ function table(parent, head, body) {
   head.forEach(text => el(tr, "th", {}, text));
   body.forEach(row => { const line = el(t, "tr"); row.forEach(cell => el(line, "td", cell.class ? {class: cell.class} : {}, cell.text ?? cell)); });
 }
+function chips(box, list, on) {
+  list.forEach(name => { const b = el(box, "button", {type: "button", "aria-pressed": on[name], title: about(name).title, class: "chip"});
+    const dot = el(b, "i"); b.append(name); b.recolor = () => { dot.style.background = color(name); };
+    b.onclick = () => { on[name] = !on[name]; b.setAttribute("aria-pressed", on[name]); draw(); }; });
+}
 function once() {
   cards();
   const nav = document.getElementById("peers");
-  names.forEach(name => { const b = el(nav, "button", {type: "button", "aria-pressed": state.on[name], title: about(name).title});
-    const dot = el(b, "i"); b.append(name); b.recolor = () => { dot.style.background = color(name); };
-    b.onclick = () => { state.on[name] = !state.on[name]; b.setAttribute("aria-pressed", state.on[name]); draw(); }; });
+  chips(nav, names, state.on);
+  chips(document.getElementById("timepeers"), names.filter(name => emit[name] && emit[name].open.timeline), state.time);
   const all = el(nav, "button", {type: "button", "aria-pressed": true}, "all / few"); let every = false;
   all.onclick = () => { every = !every; names.forEach((name, i) => { state.on[name] = every || START.includes(name); nav.children[i].setAttribute("aria-pressed", state.on[name]); }); draw(); };
   document.querySelectorAll("[data-switch]").forEach(box => [["open", "open loop, 2,000/s"], ["closed", "closed loop"]].forEach(([loop, text]) => {
@@ -244,7 +250,7 @@ function once() {
   names.forEach(name => { const a = about(name); if (Object.keys(a.settings).length) add(name, {...a.versions, ...a.settings}); });
 }
 function draw() {
-  [...document.querySelectorAll("#peers button")].forEach(b => b.recolor && b.recolor());
+  document.querySelectorAll(".chip").forEach(b => b.recolor());
   [drawLatency, drawSpectrum, drawTimeline, drawThroughput, drawLoss, drawProcesses, drawScale, drawQuery, drawMemory].forEach(one => one());
 }
 once();

@@ -7,8 +7,10 @@ BEGIN = "<!-- benchmarks: the table of benchmarks/results/results.json -->"
 END = "<!-- benchmarks: end -->"
 
 HEAD = (
-    "| the same event, built and recorded | returns in | p50 | p99 | p99.9 | p50 to building"
-    " | paced p99.9 | events/s end to end | lost on SIGKILL |",
+    (
+        "| the same event, built and recorded | returns in | p50 | p99 | p99.9 | p50 to building"
+        " | paced p99.9 | events/s end to end | lost on SIGKILL |"
+    ),
     "|---|---|---|---|---|---|---|---|---|",
 )
 
