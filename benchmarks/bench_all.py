@@ -33,6 +33,8 @@ from benchmarks.table import print_conditions
 OUTPUT = ("--output", {"type": Path, "help": "directory of the results (default: bench-results)"})
 FEWER = 3
 """Most rounds of what takes long and varies little."""
+KILLS = 2
+"""Most rounds of kills in each loop."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -68,7 +70,9 @@ def _measure(options: Options, fewer: Options, runner: Runner, directory: Path) 
     return {
         "emit": bench_emit.measure(options, runner),
         "throughput": bench_throughput.measure(options, runner),
-        "crash": bench_crash.measure(fewer, runner),
+        "crash": bench_crash.measure(
+            dataclasses.replace(options, repeat=min(KILLS, options.repeat)), runner
+        ),
         "processes": bench_processes.measure(together, runner),
         "scale": bench_scale.measure(fewer, runner, ledgers),
         "query": bench_query.measure(fewer, runner, ledgers),

@@ -23,10 +23,10 @@ from benchmarks.table import print_conditions, print_table
 
 Results = dict[str, Any]
 
-SECONDS = {"warm_up_s": 0.3, "closed_s": 0.8, "paced_s": 1.5}
+SECONDS = {"warm_up_s": 0.3, "closed_s": 0.7, "paced_s": 1.5}
 """At most so long for each part of a round."""
 QUICK_SECONDS = {"warm_up_s": 0.05, "closed_s": 0.15, "paced_s": 0.3}
-CALLS = 20_000
+CALLS = 10_000
 QUICK_CALLS = 2000
 
 

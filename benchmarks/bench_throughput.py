@@ -28,7 +28,7 @@ def measure(options: Options, runner: Runner) -> Results:
     for turn in range(options.repeat):
         for name in chosen if turn % 2 == 0 else reversed(chosen):
             runner.step(f"throughput, round {turn + 1} of {options.repeat}: {name}")
-            result = runner.run(task="throughput", peer=name, seconds=0.2 if options.quick else 1.0)
+            result = runner.run(task="throughput", peer=name, seconds=0.2 if options.quick else 0.8)
             if result is not None:
                 raw.setdefault(name, []).append(result)
     results = {name: _of_peer(raw[name]) for name in chosen if name in raw}
