@@ -3,6 +3,7 @@
 python -m benchmarks verify --json results/verify.json
 """
 
+import json
 import subprocess
 import sys
 import time
@@ -36,21 +37,23 @@ def measure(options: Options, runner: Runner, ledgers: Ledgers) -> Results:
         ledger = ledgers.get(size)
         runner.step(f"verify: {size:,}")
         rounds = 1 if size > 1_000_000 else options.repeat
-        seconds = [_verify(ledger.path) for _ in range(rounds)]
+        found = [_verify(ledger.path) for _ in range(rounds)]
         results[str(size)] = {
-            "seconds": histogram.summary(seconds),
-            "per_second": histogram.summary([size / one for one in seconds]),
+            "entries": found[-1][0],
+            "seconds": histogram.summary([seconds for _, seconds in found]),
+            "per_second": histogram.summary([entries / seconds for entries, seconds in found]),
         }
     return results
 
 
-def _verify(path: Path) -> float:
+def _verify(path: Path) -> tuple[int, float]:
     begun = time.perf_counter()
-    run = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True)
+    run = subprocess.run([*COMMAND, "--json", str(path)], capture_output=True, text=True)
+    seconds = time.perf_counter() - begun
     if run.returncode != 0:
-        msg = f"verify found fault with a ledger that is whole: {run.stdout}{run.stderr}"
+        msg = f"verify found fault with a ledger that is whole: {run.stdout:.300}{run.stderr:.300}"
         raise RuntimeError(msg)
-    return time.perf_counter() - begun
+    return json.loads(run.stdout)["entries"], seconds
 
 
 def show(results: Results) -> None:

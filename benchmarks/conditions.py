@@ -4,12 +4,16 @@ import gc
 import os
 import platform
 import sqlite3
+import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import apsw
+
+import minutebook.actors
+from minutebook.actors.version import installed_version
 
 LIBRARIES = ("apsw", "hdrhistogram", "orjson", "pydantic", "pykka")
 
@@ -30,6 +34,7 @@ def conditions(directory: Path, **more: object) -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.release()}",
         "file_system": _file_system(directory),
+        "commit": _commit(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "gc": f"{'on' if gc.isenabled() else 'off'}, {gc.get_threshold()}, collected before a loop",
         "versions": {name: metadata.version(name) for name in LIBRARIES},
@@ -47,6 +52,20 @@ def _cpu() -> str:
     except OSError:
         pass
     return platform.processor() or "unknown"
+
+
+def _commit() -> str:
+    """Return the commit of the Minutebook that is measured; its version where there is none."""
+    place = Path(minutebook.actors.__file__).resolve().parent
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(place), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+    except OSError:
+        found = ""
+    return found or installed_version()
 
 
 def _file_system(directory: Path) -> str:

@@ -7,6 +7,7 @@ made by time, as events have.
 from __future__ import annotations
 
 import random
+import secrets
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,6 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 INTERVAL_US = 259_200
 """An event every 0.26 s: ten millions are thirty days."""
 BATCH = 4096
-PRODUCER = "1" * 32
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 QUICK_SIZES = (10_000, 100_000)
@@ -49,7 +49,8 @@ class SizedLedger:
         self.directory = directory
         self.path = directory / NAME
         self.size = size
-        self._bodies = _make_bodies(size)
+        # A producer of its own, whose numbers begin at 0, like each system that is opened.
+        self._bodies = _make_bodies(size, secrets.token_hex(16))
 
     def bodies(self, entries: int) -> list[bytes]:
         """Return what would come next."""
@@ -103,10 +104,10 @@ def moment_of(number: int) -> datetime:
     return BEGIN + timedelta(microseconds=INTERVAL_US * number)
 
 
-def _make_bodies(first: int) -> Iterator[bytes]:
+def _make_bodies(first: int, producer: str) -> Iterator[bytes]:
     with bound():
         event = build()
-    body = with_producer(encoder().encode_head(event), PRODUCER, 0)
+    body = with_producer(encoder().encode_head(event), producer, 0)
     occurred_at = event.occurred_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
     places = (event.id, occurred_at, event.user_identity or "", '"producer_seq":0')
     text, parts = body.decode("utf-8"), []
@@ -119,5 +120,5 @@ def _make_bodies(first: int) -> Iterator[bytes]:
     for number in count(first):
         yield (
             f"{to_id}{new_id()}{to_time}{moment_of(number).strftime('%Y-%m-%dT%H:%M:%S.%f')}Z"
-            f'{to_user}{user(rng.randrange(USERS))}{to_seq}"producer_seq":{number}{text}'
+            f'{to_user}{user(rng.randrange(USERS))}{to_seq}"producer_seq":{number - first}{text}'
         ).encode()
