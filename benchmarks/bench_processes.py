@@ -19,13 +19,14 @@ from benchmarks.table import print_conditions, print_table
 Results = dict[str, Any]
 
 PROCESSES = (1, 2, 4, 8)
+QUICK_PROCESSES = (2,)
 PEERS = ("journaled", "buffered", "committed", "original-wal", "structlog", "signledger-2.0b0")
 """Those that several processes may share, and that say something; see `many_processes`."""
 
 
 def measure(options: Options, runner: Runner) -> Results:
     """Run all sizes for each peer; of the rounds the one with the median total."""
-    sizes = PROCESSES[:2] if options.quick else PROCESSES
+    sizes = QUICK_PROCESSES if options.quick else PROCESSES
     results: Results = {}
     runner.expect(options.repeat * len(sizes) * len(options.peers))
     for turn in range(options.repeat):
