@@ -37,7 +37,7 @@ KILLS = 2
 """Most rounds of kills in each loop."""
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run everything."""
     options = parse(argv, "all", __doc__, add=(*bench_scale.SIZE_OPTIONS, OUTPUT))
     output: Path = options.arguments.output or Path("bench-results")

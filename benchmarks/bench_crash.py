@@ -95,7 +95,7 @@ def show(results: Results) -> None:
     print_table(["after SIGKILL", "loop", "returns in", "acknowledged", "lost", "share"], rows)
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table."""
     options = parse(argv, "crash", __doc__, repeat=3)
     with scratch(options) as directory:

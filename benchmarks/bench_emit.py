@@ -108,7 +108,7 @@ def show(results: Results) -> None:
 KEYS = histogram.KEYS
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table."""
     options = parse(argv, "emit", __doc__)
     with scratch(options) as directory:

@@ -114,7 +114,7 @@ def show(results: Results) -> None:
     )
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table."""
     options = parse(argv, "processes", __doc__, repeat=3, default_peers=PEERS)
     with scratch(options) as directory:

@@ -124,7 +124,7 @@ def show(results: Results) -> None:
     )
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table."""
     options = parse(argv, "query", __doc__, add=SIZE_OPTIONS)
     with scratch(options) as directory:

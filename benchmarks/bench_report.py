@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write the report, and say which goals hold."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks report",

@@ -182,7 +182,7 @@ def show(results: Results) -> None:
     )
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its tables."""
     options = parse(argv, "scale", __doc__, repeat=3, add=SIZE_OPTIONS)
     with scratch(options) as directory:

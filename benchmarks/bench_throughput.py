@@ -79,7 +79,7 @@ def show(results: Results) -> None:
     )  # fmt: skip
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table."""
     options = parse(argv, "throughput", __doc__)
     with scratch(options) as directory:

@@ -24,7 +24,7 @@ class Options:
 
 
 def parse(
-    argv: Sequence[str],
+    argv: Sequence[str] | None,
     name: str,
     doc: str | None,
     *,
@@ -35,7 +35,7 @@ def parse(
     """Read the command line of a benchmark.
 
     Args:
-        argv: what comes behind the name.
+        argv: what comes behind the name; that of the process when not given.
         name: of the benchmark.
         doc: its module's docstring.
         repeat: the default.
