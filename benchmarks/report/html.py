@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report.goals import verdicts
+from benchmarks.report.readme import measured
 
 HERE = Path(__file__).parent
 
@@ -24,6 +25,7 @@ def write_report(document: dict[str, Any], path: Path) -> None:
     for mark, value in (
         ("{{style}}", (HERE / "page.css").read_text(encoding="utf-8")),
         ("{{at}}", html.escape(str(document["conditions"]["at"])[:10])),
+        ("{{measured}}", html.escape(measured(document["conditions"]))),
         ("{{data}}", text),
         ("{{script}}", (HERE / "page.js").read_text(encoding="utf-8")),
     ):

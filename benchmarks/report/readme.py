@@ -6,6 +6,9 @@ from typing import Any
 BEGIN = "<!-- benchmarks: the table of benchmarks/results/results.json -->"
 END = "<!-- benchmarks: end -->"
 
+IDLE_LOAD_MAX = 2.5
+"""The benchmark itself is a load of one to two."""
+
 HEAD = (
     (
         "| the same event, built and recorded | returns in | p50 | p99 | p99.9 | p50 to building"
@@ -39,7 +42,23 @@ def table(document: dict[str, Any]) -> str:
             "-" if kill is None else f"{100 * kill['closed']['share']:.1f}%",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", measured(document["conditions"])])
+
+
+def measured(conditions: dict[str, Any]) -> str:
+    """Say when and on what, and warn of a machine that was not idle."""
+    begun, ended = conditions["load"], conditions.get("load_at_the_end", conditions["load"])
+    text = (
+        f"Measured on {str(conditions['at'])[:10]} at commit {conditions['commit']}:"
+        f" {conditions['cores']} cores, {conditions['python']}, load {begun:.1f} before and"
+        f" {ended:.1f} at the end."
+    )
+    if max(begun, ended) > IDLE_LOAD_MAX:
+        text += (
+            " The machine was busy with other work: medians of the closed loop and shares stand,"
+            " tails and the open loop say little (see what the floors themselves have)."
+        )
+    return text
 
 
 def update(document: dict[str, Any], readme: Path) -> None:
