@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report.goals import verdicts
+from benchmarks.report.goals import Verdict, is_busy, verdicts
 from benchmarks.report.readme import measured
 
 HERE = Path(__file__).parent
@@ -17,7 +17,7 @@ def write_report(document: dict[str, Any], path: Path) -> None:
         "conditions": document["conditions"],
         "left_out": document.get("skipped", {}) | document.get("failed", {}),
         "results": _without_histograms(document["results"]),
-        "verdicts": [one._asdict() for one in verdicts(document["results"])],
+        "verdicts": [one._asdict() for one in _verdicts(document)],
     }
     # What would end the script, inside of a text in it.
     text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
@@ -45,3 +45,7 @@ def _without_histograms(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_histograms(one) for one in value]
     return value
+
+
+def _verdicts(document: dict[str, Any]) -> list[Verdict]:
+    return verdicts(document["results"], busy=is_busy(document["conditions"]))

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.goals import is_busy
+
 BEGIN = "<!-- benchmarks: the table of benchmarks/results/results.json -->"
 END = "<!-- benchmarks: end -->"
-
-IDLE_LOAD_MAX = 2.5
-"""The benchmark itself is a load of one to two."""
 
 HEAD = (
     (
@@ -53,7 +52,7 @@ def measured(conditions: dict[str, Any]) -> str:
         f" {conditions['cores']} cores, {conditions['python']}, load {begun:.1f} before and"
         f" {ended:.1f} at the end."
     )
-    if max(begun, ended) > IDLE_LOAD_MAX:
+    if is_busy(conditions):
         text += (
             " The machine was busy with other work: medians of the closed loop and shares stand,"
             " tails and the open loop say little (see what the floors themselves have)."

@@ -32,7 +32,8 @@ def test_the_table_is_put_between_its_markers(document: dict[str, Any], tmp_path
     readme.update(document, path)
     text = path.read_text(encoding="utf-8")
     assert text.startswith(f"before\n{readme.BEGIN}\n{readme.HEAD[0]}\n")
-    assert text.endswith(f"|\n{readme.END}\nafter\n")
+    assert text.endswith(f"\n{readme.END}\nafter\n")
+    assert "old" not in text
     path.write_text("no place", encoding="utf-8")
     with pytest.raises(ValueError, match="no place for the table"):
         readme.update(document, path)
