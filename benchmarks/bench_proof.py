@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench_emit import OrderShipped
 from benchmarks.document import write_document
+from benchmarks.workload import OrderShipped
 from minutebook.actors.ledger.proving import Prover
 from minutebook.actors.ledger.side_log import SideLog
 from minutebook.actors.ledger.signing import Signing
@@ -117,12 +117,12 @@ def _timed(prove: Any, places: list[str]) -> dict[str, float]:
     }
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the benchmark, and print its figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks proof", description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--json", type=Path, help="where the figures go as JSON")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(argv)
     figures = measure(chosen.entries)
     conditions = {"python": platform.python_version(), "processors": os.cpu_count()}
     for name, value in {**conditions, **figures}.items():
