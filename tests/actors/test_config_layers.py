@@ -109,6 +109,8 @@ def test_each_layer_goes_before_the_one_below_and_says_where_it_stands(
     ]
 
     gone = shop.unset("model.max_tokens", layer="override").get(timeout=WAIT_S)
+    with pytest.raises(UnknownConfigKey, match="the layer override has no such key; explain"):
+        shop.unset("model.max_tokens", layer="override").get(timeout=WAIT_S)
     assert (gone.value, gone.scope) == (500, "override")
     assert gone.effective is not None
     assert (gone.effective.value, gone.effective.scope) == (400, "environment")
