@@ -113,6 +113,7 @@ def _print(report: Report) -> None:
             if report.signed_size
             else "none of them signed yet"
         )
-        print(f"ok: {report.entries:,} entries, {signed}.")
+        pruned = f", {report.pruned:,} more were pruned" if report.pruned else ""
+        print(f"ok: {report.entries:,} entries, {signed}{pruned}.")
     for key in report.keys:
         print(f"key: {visible(key)}")

@@ -13,6 +13,7 @@ from minutebook.actors.ledger import selection
 from minutebook.actors.ledger.inspection import inspect_ledger
 from minutebook.actors.ledger.reading import LedgerFile
 from minutebook.actors.ledger.selection import Selection, Statement
+from minutebook.actors.ledger.tombstones import has_tombstones, tombstone_of
 from minutebook.domain.entry import Entry
 from minutebook.domain.errors import AmbiguousEntry, EntryNotFound, InvalidQuery
 from minutebook.domain.query import EntryFilter, is_glob
@@ -113,6 +114,7 @@ class LedgerReader:
             )
             raise InvalidQuery(msg)
         if not found:
+            self._refuse_pruned(int(text) if is_index else text, name)
             msg = f"ledger {self.path} has no entry {name!r:.80}; list its entries to find it."
             raise EntryNotFound(msg)
         if len({entry.log_index for entry in found}) > 1:
@@ -123,9 +125,23 @@ class LedgerReader:
             raise AmbiguousEntry(msg)
         return found[0]
 
+    def _refuse_pruned(self, place: int | str, name: str) -> None:
+        pruned = self._file.run(lambda connection: tombstone_of(connection, place))
+        if pruned is not None:
+            msg = (
+                f"entry {name!r:.80} was pruned, as entry {pruned[1]} tells; if it was archived,"
+                " look for it in its segment."
+            )
+            raise EntryNotFound(msg)
+
     def known(self, ids: Sequence[str]) -> set[str]:
-        """Return those of some whole ids that the ledger has."""
-        return {row[0] for row in self._rows(selection.by_ids(ids))}
+        """Return those of some whole ids that the ledger has, or had before they were pruned."""
+
+        def read(connection: apsw.Connection) -> set[str]:
+            statement = selection.by_ids(ids, pruned=has_tombstones(connection))
+            return {row[0] for row in connection.execute(*statement)}
+
+        return self._file.run(read)
 
     def count(self) -> int:
         """Return how many entries there are."""

@@ -30,6 +30,7 @@ from minutebook.actors.ledger.signed_notes import (
     trust,
 )
 from minutebook.actors.ledger.signing import SIDE_LOG_SUFFIX, origin_of
+from minutebook.actors.ledger.tombstones import check_tombstones, has_tombstones
 from minutebook.actors.ledger.tree import StoredNodes
 from minutebook.actors.ledger.unrecovered import unrecovered_journals
 from minutebook.domain.checkpoint import Checkpoint
@@ -131,6 +132,7 @@ class _Verification:
         self._workers = workers
         self._progress = progress
         self._findings: list[Finding] = []
+        self._pruned = 0
         self._stored_blocks: list[bytes | None] = []
 
     def run(self) -> Report:
@@ -153,12 +155,21 @@ class _Verification:
             start = self._start_behind(self._since, trusted, heads, end)
         check, sequences, count = self._follow(snapshot, heads, start, end)
         self._findings += sequences.findings()
+        self._findings += self._file.run(
+            lambda connection: list(check_tombstones(connection, trusted))
+        )
         self._compare(check, snapshot, signed, end)
         self._findings += unrecovered_journals(
             self._file.path.with_name(self._file.path.name + ".journal.d"), self._known
         )
         keys = [key.as_text() for key in (*trusted.ring.keys, *trusted.witnesses)]
-        return Report(count + start, in_order(self._findings), check.signed_size, tuple(keys))
+        return Report(
+            count + start - self._pruned,
+            in_order(self._findings),
+            check.signed_size,
+            tuple(keys),
+            self._pruned,
+        )
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -189,9 +200,8 @@ class _Verification:
         return _Snapshot(origin_of(str(ledger_id)), next_index, near, outside, tree, stored, drift)
 
     def _known(self, ids: Sequence[str]) -> set[str]:
-        statement = by_ids(ids)
-
         def read(connection: apsw.Connection) -> set[str]:
+            statement = by_ids(ids, pruned=has_tombstones(connection))
             return {row[0] for row in connection.execute(*statement)}
 
         return self._file.run(read)
@@ -259,6 +269,7 @@ class _Verification:
             self._partial |= stretch.partial
             check.take(blocks, stretch.partial)
             count += stretch.count
+            self._pruned += stretch.pruned
             self._progress(min(stretch.first + ENTRIES_A_STRETCH, end), end)
         return check, sequences, count
 
