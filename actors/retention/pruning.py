@@ -231,8 +231,8 @@ class Pruner:
         note = ledger.signing.note(connection, statement.as_text())
         indexes = orjson.dumps([[stone.log_index, stone.next_seq] for stone in stones]).decode()
         types = connection.execute(
-            "SELECT type, count(*) FROM json_each(?) AS gone JOIN entries"
-            " ON log_index = gone.value ->> 0 GROUP BY type ORDER BY type",
+            "SELECT entries.type, count(*) FROM json_each(?) AS gone JOIN entries"
+            " ON log_index = gone.value ->> 0 GROUP BY entries.type ORDER BY 1",
             (indexes,),
         ).fetchall()
         self._clerk.told(
@@ -250,7 +250,7 @@ class Pruner:
             )
         )
         connection.execute(
-            f"INSERT INTO pruned (told_at, {STONE_COLUMNS}) SELECT ?, log_index, id, recorded_at,"
+            f"INSERT INTO pruned (told_at, {STONE_COLUMNS}) SELECT ?, log_index, entries.id, recorded_at,"
             " producer, producer_seq, gone.value ->> 1, leaf_hash FROM json_each(?) AS gone"
             " JOIN entries ON log_index = gone.value ->> 0",
             (told_at, indexes),
