@@ -18,8 +18,10 @@ from minutebook.actors.audit import AuditActor
 from minutebook.actors.health import Health, Vitals
 from minutebook.actors.inbox import CLOSED_MESSAGE, WAKE, AuditInbox, resolve, uncommitted
 from minutebook.actors.key_file import load_or_create_key
+from minutebook.actors.ledger.opening import resolve_ledger_path
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
+from minutebook.actors.ledger.subject_keys import KEYS_SUFFIX, SubjectKeys
 from minutebook.actors.open_systems import forget, remember
 from minutebook.actors.opened import describe_process
 from minutebook.actors.parts import (
@@ -177,12 +179,16 @@ class AuditSystem:
         check_model(config_model)
         chosen = load_settings(settings, settings_file)
         complete_types()
-        opened: list[SqliteLedger] = []
+        resolved = resolve_ledger_path(path)
         # The key is asked for with the first secret, when the ledger is open.
-        redactor = Redactor(lambda: load_or_create_key(side_file(opened[0].path, ".app.key")))
-        encoder = Encoder(redactor, service=chosen.service, bytes_max=chosen.event_bytes_max)
+        redactor = Redactor(lambda: load_or_create_key(side_file(resolved, ".app.key")))
+        encoder = Encoder(
+            redactor,
+            service=chosen.service,
+            bytes_max=chosen.event_bytes_max,
+            sealer=SubjectKeys(side_file(resolved, KEYS_SUFFIX), redactor.fingerprint),
+        )
         ledger = open_ledger(path, chosen, encoder)
-        opened.append(ledger)
         source = f"{chosen.service}/audit"
         producer = secrets.token_hex(16)
         ledger.sign_as(producer)

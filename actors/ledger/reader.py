@@ -13,9 +13,11 @@ from minutebook.actors.ledger import selection
 from minutebook.actors.ledger.inspection import inspect_ledger
 from minutebook.actors.ledger.reading import LedgerFile
 from minutebook.actors.ledger.selection import Selection, Statement
+from minutebook.actors.ledger.subject_keys import KEYS_SUFFIX, open_with
 from minutebook.actors.ledger.tombstones import has_tombstones, tombstone_of
 from minutebook.domain.entry import Entry
 from minutebook.domain.errors import AmbiguousEntry, EntryNotFound, InvalidQuery
+from minutebook.domain.personal import has_sealed, revealed
 from minutebook.domain.query import EntryFilter, is_glob
 
 ID_PREFIX_MIN: Final = 8
@@ -133,6 +135,21 @@ class LedgerReader:
                 " look for it in its segment."
             )
             raise EntryNotFound(msg)
+
+    def revealed(self, entry: Entry) -> dict[str, Any]:
+        """Return an entry's payload with its personal fields in clear.
+
+        One whose key was destroyed reads ``[erased]``, one whose key is not in the file beside
+        the ledger ``[sealed]``.
+
+        Raises:
+            SubjectKeysError: that file cannot be read.
+        """
+        payload = entry.payload
+        if not has_sealed(payload):
+            return payload
+        path = self.path.with_name(self.path.name + KEYS_SUFFIX)
+        return revealed(payload, entry.id, entry.type, open_with(path))
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Return those of some whole ids that the ledger has, or had before they were pruned."""

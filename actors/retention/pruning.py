@@ -32,10 +32,10 @@ from minutebook.domain.state.retention import PruneResult
 HOLD_S_MAX: Final = 0.050
 """How long nobody else can write, at most, while a chunk goes."""
 
-HOLD_S_WANTED: Final = 0.015
+HOLD_S_WANTED: Final = 0.025
 """What a chunk's size is made for: far below, since the disk's pace changes."""
 
-ROWS_FIRST: Final = 64
+ROWS_FIRST: Final = 32
 """Size of the first chunk."""
 
 ROWS_MAX: Final = 4096
