@@ -28,7 +28,9 @@ from minutebook.actors.parts import (
     describe_to_writer,
     new_journal,
     new_trail,
+    open_clerk,
     open_ledger,
+    policy_of,
     side_file,
 )
 from minutebook.actors.reply import Reply
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from minutebook.actors.plans import Plans
     from minutebook.actors.recording import Trail
     from minutebook.actors.recoverer import Recoverer
+    from minutebook.actors.retention_service import Retention, RetentionTimer
     from minutebook.actors.sandboxes import Sandboxes
     from minutebook.actors.services import Services
     from minutebook.actors.session_service import Sessions
@@ -99,6 +102,8 @@ class AuditSystem:
     """Executing plans in sandboxes, and applying them to projects."""
     sandboxes: Sandboxes
     """The sandboxes that there are."""
+    retention: Retention
+    """Segments, archives, pruning, legal holds, and whom to forget."""
 
     def __init__(
         self,
@@ -117,6 +122,7 @@ class AuditSystem:
         self._recoverer: Recoverer | None = None
         self._watch: Watch | None = None
         self._checkpointer: Checkpointer | None = None
+        self._retention_timer: RetentionTimer | None = None
         self._settings = settings
         self._ledger = ledger
         self._encoder = encoder
@@ -282,6 +288,15 @@ class AuditSystem:
             source=f"{self._settings.service}/audit",
             checkpoint_interval_s=self._settings.checkpoint_interval,
         )
+        if policy_of(self._settings).is_on:
+            from minutebook.actors.retention_service import RetentionTimer
+
+            self._retention_timer = RetentionTimer(
+                self.retention.apply,
+                identity=f"{self._settings.service}/retention",
+                interval_s=self._settings.retention_interval,
+            )
+            self._retention_timer.start()
         self._recoverer.start()
         self._watch.start()
         self._checkpointer.start()
@@ -293,6 +308,8 @@ class AuditSystem:
             self._watch.stop()
         if self._checkpointer is not None:
             self._checkpointer.stop()
+        if self._retention_timer is not None:
+            self._retention_timer.stop()
 
     def _new_trail(self) -> Trail:
         return new_trail(self.path, self.producer, self._encoder, self.audit)
@@ -300,6 +317,7 @@ class AuditSystem:
     def _start_services(self, redactor: Redactor, config_model: type[BaseModel] | None) -> None:
         from minutebook.actors.config_options import ConfigOptions
         from minutebook.actors.lockout import LockoutRules
+        from minutebook.actors.retention_actor import RetentionParts
         from minutebook.actors.services import Services
         from minutebook.actors.session import SessionLimits
 
@@ -318,6 +336,12 @@ class AuditSystem:
             redactor=redactor,
             lockout=LockoutRules(chosen.lockout_attempts, chosen.lockout_base, chosen.lockout_cap),
             limits=SessionLimits(chosen.session_lifetime, chosen.session_idle),
+            retention=RetentionParts(
+                lambda source: open_clerk(self.path, chosen, self._encoder, source),
+                SubjectKeys(side_file(self.path, KEYS_SUFFIX), redactor.fingerprint),
+                redactor,
+                policy_of(chosen),
+            ),
             refuse=self._refuse_unrecorded,
             revive=self._revive_services,
         )
@@ -327,6 +351,7 @@ class AuditSystem:
         self.plans = services.plans
         self.apply = services.apply
         self.sandboxes = services.sandboxes
+        self.retention = services.retention
         # First of all: nobody shall see a state that the trail does not tell.
         services.catch_up()
         services.wait_caught_up()
@@ -468,7 +493,7 @@ class AuditSystem:
         self._inbox.abandon(_FORKED)
         if self._services is not None:
             self._services.leave(_FORKED)
-        self._recoverer = self._watch = self._checkpointer = None
+        self._recoverer = self._watch = self._checkpointer = self._retention_timer = None
         self._become_another()
         self.audit.leave(self._revive)
 

@@ -160,7 +160,6 @@ class Encoder:
             raise InvalidEvent(msg) from None
         return checked
 
-
     def _sealed(
         self, event: AuditEvent, name: str, subject: str, checked: dict[str, Any]
     ) -> dict[str, str]:

@@ -53,9 +53,7 @@ def covers(hold: Hold, entry: Held) -> bool:
     return hold.value in (entry.user_identity, entry.on_behalf_of)
 
 
-def split_held(
-    entries: Iterable[Held], holds: Sequence[Hold]
-) -> tuple[list[int], list[int]]:
+def split_held(entries: Iterable[Held], holds: Sequence[Hold]) -> tuple[list[int], list[int]]:
     """Return the indexes of the entries that no hold keeps, and of those that one does."""
     free: list[int] = []
     held: list[int] = []

@@ -46,7 +46,11 @@ def judge(cls: type[BaseModel], names: Iterable[str]) -> Plain | None:
     floats = []
     for name in names:
         annotation = cls.model_fields[name].annotation
-        if is_secret_name(name) or name in personal_fields(cls) or not _is_plain(annotation, float_too=True):
+        if (
+            is_secret_name(name)
+            or name in personal_fields(cls)
+            or not _is_plain(annotation, float_too=True)
+        ):
             return None
         if not _is_plain(annotation, float_too=False):
             floats.append(name)

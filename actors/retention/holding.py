@@ -48,9 +48,7 @@ def place_hold(clerk: Clerk, kind: HoldKind, value: str, reason: str) -> Hold:
     """
     if kind == "entries":
         range_of(value)
-    event = HoldPlaced(
-        source=clerk.source, hold_id=new_id(), kind=kind, value=value, reason=reason
-    )
+    event = HoldPlaced(source=clerk.source, hold_id=new_id(), kind=kind, value=value, reason=reason)
     receipt = clerk.enter(event)
     return Hold(
         hold_id=event.hold_id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
 import apsw
@@ -55,6 +56,8 @@ class Rule(NamedTuple):
     """All but the newest so many entries of the ledger."""
     types: tuple[str, ...] = ()
     """Only these types; patterns such as ``plan.*``; any when none are said."""
+    except_types: tuple[str, ...] = ()
+    """None of these types, or patterns."""
     archived_only: bool = False
     """Only what is in an archive."""
 
@@ -67,6 +70,8 @@ class Rule(NamedTuple):
             said.append(f"all but the newest {self.keep}")
         if self.types:
             said.append(f"of type {', '.join(self.types)}")
+        if self.except_types:
+            said.append(f"not of type {', '.join(self.except_types)}")
         if self.archived_only:
             said.append("archived")
         return "; ".join(said)
@@ -137,7 +142,7 @@ class Pruner:
             archived = file.run(archived_ranges) if self._rule.archived_only else ()
             place = 0
             while not finished and not stop():
-                window = file.run(lambda connection: self._look(connection, place, end))
+                window = file.run(partial(self._look, first=place, end=end))
                 place = window.next_index
                 finished = place >= end or window.is_beyond
                 matching = window.matching
@@ -174,7 +179,12 @@ class Pruner:
         if self._rule.types:
             conditions.append(f"({' OR '.join(['type GLOB ?'] * len(self._rule.types))})")
             bindings += self._rule.types
-        everything = f"SELECT {', '.join(Held._fields)} FROM entries WHERE {' AND '.join(conditions)}"
+        for pattern in self._rule.except_types:
+            conditions.append("type NOT GLOB ?")
+            bindings.append(pattern)
+        everything = (
+            f"SELECT {', '.join(Held._fields)} FROM entries WHERE {' AND '.join(conditions)}"
+        )
         if self._before is None:
             rows = connection.execute(f"{everything} ORDER BY log_index", bindings).fetchall()
             return _Window([Held._make(row) for row in rows], bindings[1], False)
@@ -250,9 +260,9 @@ class Pruner:
             )
         )
         connection.execute(
-            f"INSERT INTO pruned (told_at, {STONE_COLUMNS}) SELECT ?, log_index, entries.id, recorded_at,"
-            " producer, producer_seq, gone.value ->> 1, leaf_hash FROM json_each(?) AS gone"
-            " JOIN entries ON log_index = gone.value ->> 0",
+            f"INSERT INTO pruned (told_at, {STONE_COLUMNS})"
+            " SELECT ?, log_index, entries.id, recorded_at, producer, producer_seq,"
+            " gone.value ->> 1, leaf_hash FROM json_each(?) AS gone JOIN entries ON log_index = gone.value ->> 0",
             (told_at, indexes),
         )
         connection.execute(

@@ -14,6 +14,7 @@ SERVICES = {
     "ConfigActor": "config",
     "PlanApplyActor": "apply",
     "PlanLifecycleActor": "plans",
+    "RetentionActor": "retention",
     "SandboxCleanupActor": "sandboxes",
     "SessionActor": "sessions",
 }
