@@ -59,7 +59,7 @@ class PruningStatement(NamedTuple):
     """Which log it is of."""
     told_at: int
     """Index of that entry."""
-    count: int
+    gone: int
     """How many entries went."""
     digest: bytes
     """See `digest_of`."""
@@ -70,7 +70,7 @@ class PruningStatement(NamedTuple):
             HEADER,
             self.origin,
             str(self.told_at),
-            str(self.count),
+            str(self.gone),
             encoded_hash(self.digest),
         )
         return "".join(f"{line}\n" for line in lines)
@@ -86,8 +86,8 @@ class PruningStatement(NamedTuple):
         if len(lines) != 6 or lines[0] != HEADER or lines[5]:
             msg = "this is no statement of what was pruned; take another note."
             raise InvalidNote(msg)
-        _, origin, told_at, count, digest, _ = lines
-        return cls(origin, decoded_number(told_at), decoded_number(count), decoded_hash(digest))
+        _, origin, told_at, gone, digest, _ = lines
+        return cls(origin, decoded_number(told_at), decoded_number(gone), decoded_hash(digest))
 
 
 def digest_of(tombstones: Iterable[Tombstone]) -> tuple[int, bytes]:

@@ -13,6 +13,7 @@ import orjson
 import typer
 
 from minutebook.actors.cli.text import visible
+from minutebook.actors.ledger.sealed_files import is_segment, verify_segment
 from minutebook.actors.ledger.verifying import checkpoint_of, verify_ledger
 from minutebook.domain.errors import MinutebookError
 from minutebook.domain.finding import Report
@@ -23,7 +24,9 @@ EXIT_COULD_NOT_LOOK: Final = 2
 
 
 def verify(
-    ledger: Annotated[str, typer.Argument(metavar="LEDGER", help="The ledger file.")],
+    ledger: Annotated[
+        str, typer.Argument(metavar="LEDGER", help="The ledger file; or a segment of one.")
+    ],
     checkpoints: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,6 +63,8 @@ def verify(
         if since is not None:
             note = checkpoint_of(Path(since).read_text(encoding="utf-8"))
         with _progress(shown=not json) as progress:
+            if is_segment(Path(ledger)):
+                return _say(verify_segment(Path(ledger), keys), json=json)
             report = verify_ledger(
                 Path(ledger),
                 side_files=None if checkpoints is None else [Path(name) for name in checkpoints],
@@ -71,6 +76,10 @@ def verify(
     except (MinutebookError, OSError, UnicodeDecodeError) as error:
         print(f"minutebook: {visible(str(error))}", file=sys.stderr)
         raise typer.Exit(EXIT_COULD_NOT_LOOK) from error
+    return _say(report, json=json)
+
+
+def _say(report: Report, *, json: bool) -> None:
     if json:
         sys.stdout.buffer.write(orjson.dumps(report.as_json_object()) + b"\n")
     else:

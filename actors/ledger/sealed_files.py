@@ -25,7 +25,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple, Protocol
 
 import apsw
 import orjson
@@ -49,6 +49,12 @@ _HEADER_BYTES_MAX: Final = 16 * 1024 * 1024
 _LEAF_BYTES_MAX: Final = 64 * 1024 * 1024
 _ROWS_A_PAGE: Final = 4096
 _LENGTH_BYTES: Final = 4
+
+
+class _Readable(Protocol):
+    def read(self, count: int, /) -> bytes: ...
+
+    def readline(self, count: int, /) -> bytes: ...
 
 
 class Header(NamedTuple):
@@ -137,9 +143,12 @@ def header_of(connection: apsw.Connection, origin: str, first: int, end: int) ->
 
 
 def is_segment(path: Path) -> bool:
-    """Tell whether a file is compressed, as segments are; raises OSError."""
-    with path.open("rb") as file:
-        return file.read(len(GZIP)) == GZIP
+    """Tell whether a file is compressed, as segments are; false when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(GZIP)) == GZIP
+    except OSError:
+        return False
 
 
 def verify_segment(path: Path, keys: Iterable[VerifierKey] = ()) -> Report:
@@ -204,7 +213,7 @@ def read_segment(path: Path) -> Iterator[tuple[int, bytes | None]]:
 
 
 def _follow(
-    segment: IO[bytes], header: Header, findings: list[Finding]
+    segment: _Readable, header: Header, findings: list[Finding]
 ) -> tuple[int, CompactRange | None]:
     """Look at each entry; return how many had been pruned, and the tree when all could be read."""
     pruned = 0
@@ -238,7 +247,7 @@ def _is_event(data: bytes) -> bool:
     return True
 
 
-def _read_record(segment: IO[bytes]) -> tuple[bytes, bytes]:
+def _read_record(segment: _Readable) -> tuple[bytes, bytes]:
     length = int.from_bytes(_exactly(segment, _LENGTH_BYTES), "big")
     leaf = _exactly(segment, HASH_BYTES)
     if length > _LEAF_BYTES_MAX:
@@ -247,7 +256,7 @@ def _read_record(segment: IO[bytes]) -> tuple[bytes, bytes]:
     return leaf, _exactly(segment, length)
 
 
-def _exactly(segment: IO[bytes], count: int) -> bytes:
+def _exactly(segment: _Readable, count: int) -> bytes:
     data = segment.read(count)
     if len(data) < count:
         msg = "it ends too early"
@@ -258,7 +267,7 @@ def _exactly(segment: IO[bytes], count: int) -> bytes:
 def _records(connection: apsw.Connection, first: int, last: int) -> list[bytes]:
     connection.execute("BEGIN")
     try:
-        rows = connection.execute(
+        rows: list[Any] = connection.execute(
             "SELECT log_index, leaf_hash, recorded_at, body FROM entries"
             " WHERE log_index >= ? AND log_index < ?",
             (first, last),
@@ -291,7 +300,7 @@ def _as_json(header: Header) -> dict[str, Any]:
     }
 
 
-def _read_header(segment: IO[bytes], path: Path) -> Header:
+def _read_header(segment: _Readable, path: Path) -> Header:
     try:
         if segment.readline(len(FIRST_LINE)) != FIRST_LINE:
             msg = "it does not begin as one"

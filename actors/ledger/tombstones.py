@@ -95,6 +95,6 @@ def _problem(
         return "deleted", f"the log did not sign what entry {told_at} tells"
     if said.origin != trusted.origin or said.told_at != told_at:
         return "deleted", f"the statement in entry {told_at} is of another pruning"
-    if (said.count, said.digest) != digest_of(stones):
+    if (said.gone, said.digest) != digest_of(stones):
         return "edited", f"they are not those that entry {told_at} tells"
     return None

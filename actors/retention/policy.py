@@ -21,7 +21,7 @@ class Policy(NamedTuple):
 
     days: float | None = None
     """Entries go when they are older."""
-    count: int | None = None
+    newest: int | None = None
     """The oldest go when there are more."""
     types: Mapping[str, float] = {}
     """Days for types of their own, or patterns; the shortest counts where several match."""
@@ -44,8 +44,8 @@ class Policy(NamedTuple):
         ]
         if self.days is not None:
             rules.append(Rule(days=self.days, except_types=named, archived_only=first))
-        if self.count is not None:
-            rules.append(Rule(keep=self.count, except_types=named, archived_only=first))
+        if self.newest is not None:
+            rules.append(Rule(keep=self.newest, except_types=named, archived_only=first))
         return tuple(rules)
 
 

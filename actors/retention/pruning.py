@@ -240,7 +240,7 @@ class Pruner:
         statement = PruningStatement(ledger.signing.origin(connection), told_at, count, digest)
         note = ledger.signing.note(connection, statement.as_text())
         indexes = orjson.dumps([[stone.log_index, stone.next_seq] for stone in stones]).decode()
-        types = connection.execute(
+        types: list[Any] = connection.execute(
             "SELECT entries.type, count(*) FROM json_each(?) AS gone JOIN entries"
             " ON log_index = gone.value ->> 0 GROUP BY entries.type ORDER BY 1",
             (indexes,),
@@ -262,7 +262,8 @@ class Pruner:
         connection.execute(
             f"INSERT INTO pruned (told_at, {STONE_COLUMNS})"
             " SELECT ?, log_index, entries.id, recorded_at, producer, producer_seq,"
-            " gone.value ->> 1, leaf_hash FROM json_each(?) AS gone JOIN entries ON log_index = gone.value ->> 0",
+            " gone.value ->> 1, leaf_hash FROM json_each(?) AS gone JOIN entries"
+            " ON log_index = gone.value ->> 0",
             (told_at, indexes),
         )
         connection.execute(
@@ -281,7 +282,8 @@ def _stones(connection: apsw.Connection, indexes: Sequence[int]) -> list[Tombsto
         (orjson.dumps(list(indexes)).decode(),),
     ).fetchall()
     return [
-        Tombstone(*row[:5], (seq if gap is None else last_seq(gap, seq)) + 1, leaf)
-        for row in rows
-        for seq, leaf, gap in [row[4:]]
+        Tombstone(
+            index, name, at, producer, seq, (seq if gap is None else last_seq(gap, seq)) + 1, leaf
+        )
+        for index, name, at, producer, seq, leaf, gap in rows
     ]

@@ -45,9 +45,7 @@ def fill(path: Path, count: int, **settings: Any) -> None:
         for number in range(count):
             cls = Seen if number % 2 else Noted
             system.audit.tell(
-                cls(
-                    number=number, user_identity=f"user {number % 5}", plan_id=f"plan {number % 4}"
-                )
+                cls(number=number, user_identity=f"user {number % 5}", plan_id=f"plan {number % 4}")
             )
 
 
