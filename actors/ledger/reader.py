@@ -19,6 +19,7 @@ from minutebook.domain.entry import Entry
 from minutebook.domain.errors import AmbiguousEntry, EntryNotFound, InvalidQuery
 from minutebook.domain.personal import has_sealed, revealed
 from minutebook.domain.query import EntryFilter, is_glob
+from minutebook.domain.surrogates import escape
 
 ID_PREFIX_MIN: Final = 8
 """Fewest characters of an id that name an entry."""
@@ -116,7 +117,7 @@ class LedgerReader:
             )
             raise InvalidQuery(msg)
         if not found:
-            self._refuse_pruned(int(text) if is_index else text, name)
+            self._refuse_pruned(text, name, is_index=is_index)
             msg = f"ledger {self.path} has no entry {name!r:.80}; list its entries to find it."
             raise EntryNotFound(msg)
         if len({entry.log_index for entry in found}) > 1:
@@ -127,7 +128,10 @@ class LedgerReader:
             raise AmbiguousEntry(msg)
         return found[0]
 
-    def _refuse_pruned(self, place: int | str, name: str) -> None:
+    def _refuse_pruned(self, text: str, name: str, *, is_index: bool) -> None:
+        if is_index and int(text) > _INDEX_MAX:
+            return
+        place: int | str = int(text) if is_index else escape(text)
         pruned = self._file.run(lambda connection: tombstone_of(connection, place))
         if pruned is not None:
             msg = (
