@@ -24,8 +24,8 @@ from minutebook.domain.state import Plan
 
 logger = logging.getLogger("minutebook.actors")
 
-WAIT_S: Final = 10.0
-"""How long the git commands of the process that died are waited for."""
+WAIT_S: Final = 2.0
+"""How long the git commands of the process that died are waited for, before the next look."""
 
 
 class ApplyRecovery:

@@ -167,17 +167,16 @@ class ConfigActor(ConfigKeeper):
     ) -> str | None:
         """Refuse a change that does not fit, and record what others did before it.
 
-        Returns what is wrong with the file all the same, and was before it was first read.
+        Returns what stays wrong with the file: what was so when it was first read.
         """
         before, after = (self._sources.layers_of(watched, each) for each in (held, changed))
         self._sources.check(before, after, watched.layer, key)
-        problems = self._sources.misfits(watched, changed)
-        misfit = explained(problems, after) if problems else None
-        if misfit is not None and watched.good is not None:
-            msg = f"{misfit} Until then nothing else is changed in that file."
+        worse = self._sources.worse(watched, changed)
+        if worse is not None:
+            msg = f"{worse} Until then nothing else is changed in that file."
             raise InvalidConfig(msg)
         self._record_edits(watched, held)
-        return misfit
+        return self._sources.misfit(watched, changed)
 
     def _set_override(
         self, key: str, value: Any, said: Marks, either: Judge, after: Judge

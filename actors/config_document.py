@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from minutebook.domain.errors import ConfigError, InvalidCommand, UnknownConfigKey
+from minutebook.domain.jsonable import NESTING_MAX
 
 _REMOVED: Final = object()
 
@@ -37,10 +38,17 @@ class ConfigDocument:
     def parsed(cls, path: Path, text: str) -> ConfigDocument:
         """Read a text."""
         try:
-            return cls(path, text, tomllib.loads(text))
+            values = tomllib.loads(text)
         # RecursionError: of lists in lists in lists.
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise failed(path, "read", error) from error
+        if _nesting(values) > NESTING_MAX:
+            msg = (
+                f"config file {path} nests deeper than {NESTING_MAX} levels, which no event can"
+                " tell; flatten it."
+            )
+            raise ConfigError(msg)
+        return cls(path, text, values)
 
     def with_value(self, key: str, value: Any) -> ConfigDocument:
         """Return it with one key set; comments and order are kept.
@@ -190,6 +198,20 @@ def _without_lists(said: dict[str, Any]) -> dict[str, Any]:
         name: _without_lists(value[0] if isinstance(value, list) else value)
         for name, value in said.items()
     }
+
+
+def _nesting(value: Any) -> int:
+    """Return how many levels tables and lists have below each other."""
+    level, depth = [value], 0
+    while level:
+        containers = [each for each in level if isinstance(each, dict | list)]
+        level = [
+            item
+            for each in containers
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+        depth += bool(containers)
+    return depth
 
 
 def _same(one: Any, other: Any) -> bool:

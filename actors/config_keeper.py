@@ -12,7 +12,6 @@ from typing import Any, Final, Literal
 from minutebook.actors.base import StatefulActor
 from minutebook.actors.config_document import ConfigDocument
 from minutebook.actors.config_file import staged_beside
-from minutebook.actors.config_model import explained
 from minutebook.actors.config_options import ConfigOptions
 from minutebook.actors.config_secrets import Marks, SecretMarks
 from minutebook.actors.config_seen import SeenFiles
@@ -101,15 +100,12 @@ class ConfigKeeper(StatefulActor):
     def _look(self, watched: WatchedFile) -> ConfigDocument:
         """Record what others did to a file, and use it; called alone."""
         document = watched.file.load()
-        problems = self._sources.misfits(watched, document)
-        misfit = None
-        if problems:
-            misfit = explained(problems, self._sources.layers_of(watched, document))
-            if watched.good is not None:
-                raise InvalidConfig(misfit)
+        worse = self._sources.worse(watched, document)
+        if worse is not None:
+            raise InvalidConfig(worse)
         self._record_edits(watched, document)
-        watched.use(document, misfit)
-        self._sources.note(watched, misfit)
+        watched.use(document, self._sources.misfit(watched, document))
+        self._sources.note(watched, watched.misfit)
         return document
 
     def _record_edits(self, watched: WatchedFile, document: ConfigDocument) -> None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from minutebook.actors.config_document import find
 from minutebook.actors.config_layers import Layers
+from minutebook.actors.config_types import (
+    below_of,
+    defaults_of,
+    described,
+    field_of,
+    holds_secret,
+    models_of,
+    names_of,
+    plain,
+    walked,
+)
 from minutebook.domain.errors import InvalidConfig, UnknownConfigKey
 from minutebook.domain.state.config import ConfigLayer
 
-_LISTS: Final = (list, tuple, set, frozenset)
 _PROBLEMS_SHOWN_MAX: Final = 20
 
 
@@ -47,7 +56,7 @@ class ConfigModel:
         """The host's class."""
         self.name = model.__name__
         """For messages."""
-        self.defaults = _defaults(model)
+        self.defaults = defaults_of(model)
         """The values of those fields that have one, nested."""
 
     def has(self, key: str) -> bool:
@@ -58,14 +67,14 @@ class ConfigModel:
         """Tell whether a key, or one above it, is of a type for secrets."""
         annotations: list[Any] = [self.model]
         for part in key.split("."):
-            annotations = [below for each in annotations for below in _below(each, part)]
-            if any(map(_holds_secret, annotations)):
+            annotations = [below for each in annotations for below in below_of(each, part)]
+            if any(map(holds_secret, annotations)):
                 return True
         return False
 
     def unknown(self, key: str) -> str:
         """Return the message for a key that the model does not have."""
-        known = sorted(_names(self.model))
+        known = sorted(names_of(self.model))
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:30])}"
         return f"{self.name} has no such key ({hint})"
@@ -121,7 +130,7 @@ class ConfigModel:
             raise InvalidConfig(explained(own, layers))
         raw = find(layers.merged, key)
         if instance is not None:
-            return _plain(_walked(instance, key, raw))
+            return plain(walked(instance, key, raw))
         field = self._field(key)
         if field is None:
             return raw
@@ -130,7 +139,7 @@ class ConfigModel:
         if metadata:
             annotation = Annotated[(annotation, *metadata)]
         try:
-            return _plain(TypeAdapter(annotation).validate_python(raw))
+            return plain(TypeAdapter(annotation).validate_python(raw))
         # A rule of the whole model makes it valid: it had no problem of its own.
         except ValidationError:
             return raw
@@ -143,7 +152,7 @@ class ConfigModel:
             # Items of lists are typed, and judged, as what is below the list.
             typed = ".".join(part for part in detail["loc"] if isinstance(part, str))
             annotations = self._annotations(typed) if typed else [self.model]
-            expected = " or ".join(map(_described, annotations))
+            expected = " or ".join(map(described, annotations))
             if detail["type"] == "missing":
                 message = f"{self.name} requires it ({expected}), and no layer gives it"
                 # A list comes from one layer as a whole.
@@ -153,7 +162,7 @@ class ConfigModel:
                 # pydantic's messages may show a part of what was given.
                 yield Problem(key, f"has no valid value; {self.name} expects {expected}")
             else:
-                together = any(_models(each) for each in annotations)
+                together = any(models_of(each) for each in annotations)
                 by_validator = detail["type"] in {"value_error", "assertion_error"}
                 message = f"{detail['msg']} ({expected})" if expected else detail["msg"]
                 yield Problem(key, message, together=together and by_validator)
@@ -161,18 +170,18 @@ class ConfigModel:
     def _annotations(self, key: str) -> list[Any]:
         annotations: list[Any] = [self.model]
         for part in key.split("."):
-            annotations = [below for each in annotations for below in _below(each, part)]
+            annotations = [below for each in annotations for below in below_of(each, part)]
         return annotations
 
     def _field(self, key: str) -> FieldInfo | None:
         model: type[BaseModel] | None = self.model
         field = None
         for part in key.split("."):
-            found = None if model is None else _field_of(model, part)
+            found = None if model is None else field_of(model, part)
             if found is None:
                 return None
             field = found[1]
-            models = _models(field.annotation)
+            models = models_of(field.annotation)
             model = models[0] if len(models) == 1 else None
         return field
 
@@ -202,125 +211,13 @@ def related(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
-def _key_of(name: str, field: FieldInfo) -> str:
-    alias = field.validation_alias
-    return alias if isinstance(alias, str) else name
-
-
-def _field_of(model: type[BaseModel], part: str) -> tuple[str, FieldInfo] | None:
-    for name, field in model.model_fields.items():
-        if part in (name, _key_of(name, field)):
-            return name, field
-    return None
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """Return the models that an annotation names: by itself, or as one choice of several."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    origin = get_origin(annotation)
-    if origin is None or origin in _LISTS or _is_mapping(origin):
-        return []
-    return [model for argument in get_args(annotation) for model in _models(argument)]
-
-
-def _is_mapping(origin: Any) -> bool:
-    return isinstance(origin, type) and issubclass(origin, Mapping)
-
-
-def _below(annotation: Any, part: str) -> list[Any]:
-    """Return what a name may be below a value of some type; nothing where it cannot be."""
-    if annotation is Any or annotation is object:
-        return [Any]
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        found = _field_of(annotation, part)
-        if found is not None:
-            return [found[1].annotation]
-        return [Any] if annotation.model_config.get("extra") in {"allow", "ignore"} else []
-    origin = get_origin(annotation)
-    if _is_mapping(annotation):
-        return [Any]
-    if _is_mapping(origin):
-        return [get_args(annotation)[1]]
-    # Below a list stands what is below each item: as secrets are looked for.
-    return [below for argument in get_args(annotation) for below in _below(argument, part)]
-
-
-def _holds_secret(annotation: Any) -> bool:
-    if hasattr(annotation, "get_secret_value"):
-        return True
-    return any(map(_holds_secret, get_args(annotation)))
-
-
 def _unknown(model: Any, values: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for name, value in values.items():
-        below = _below(model, name)
+        below = below_of(model, name)
         if not below:
             yield prefix + name
         elif isinstance(value, dict):
-            models = [each for annotation in below for each in _models(annotation)]
+            models = [each for annotation in below for each in models_of(annotation)]
             # Which one of several is meant, pydantic decides.
             if len(models) == 1:
                 yield from _unknown(models[0], value, f"{prefix}{name}.")
-
-
-def _defaults(model: type[BaseModel]) -> dict[str, Any]:
-    defaults: dict[str, Any] = {}
-    for name, field in model.model_fields.items():
-        key, models = _key_of(name, field), _models(field.annotation)
-        if not field.is_required() and not field.default_factory_takes_validated_data:
-            value = _plain(field.get_default(call_default_factory=True))
-            if value is not None:
-                defaults[key] = value
-        elif field.is_required() and len(models) == 1 and models[0] is field.annotation:
-            below = _defaults(models[0])
-            if below:
-                defaults[key] = below
-    return defaults
-
-
-def _names(model: type[BaseModel], prefix: str = "", depth: int = 0) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        key = prefix + _key_of(name, field)
-        models = _models(field.annotation)
-        # A model may be part of itself.
-        if models and depth < 5:
-            for below in models:
-                yield from _names(below, f"{key}.", depth + 1)
-        else:
-            yield key
-
-
-def _walked(value: Any, key: str, raw: Any) -> Any:
-    for part in key.split("."):
-        if isinstance(value, BaseModel):
-            found = _field_of(type(value), part)
-            members = value.__dict__ | (value.model_extra or {})
-            name = part if found is None else found[0]
-            if name not in members:
-                return raw
-            value = members[name]
-        elif isinstance(value, Mapping) and part in value:
-            value = value[part]
-        else:
-            return raw
-    return value
-
-
-def _plain(value: Any) -> Any:
-    """Return a value with mappings in the place of models; what else it is, it stays."""
-    if isinstance(value, BaseModel):
-        fields = type(value).model_fields
-        members = {_key_of(name, field): value.__dict__[name] for name, field in fields.items()}
-        return {name: _plain(item) for name, item in (members | (value.model_extra or {})).items()}
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _described(annotation: Any) -> str:
-    if isinstance(annotation, type) and not get_args(annotation):
-        return annotation.__name__
-    return re.sub(r"\b\w+\.", "", str(annotation))

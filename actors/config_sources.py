@@ -11,7 +11,7 @@ from minutebook.actors.config_document import ConfigDocument
 from minutebook.actors.config_environment import read_environment
 from minutebook.actors.config_file import ConfigFile
 from minutebook.actors.config_layers import Layer, Layers
-from minutebook.actors.config_model import ConfigModel, Problem, explained, related
+from minutebook.actors.config_model import ConfigModel, explained, related
 from minutebook.actors.config_options import ConfigOptions
 from minutebook.domain.errors import ConfigError, InvalidConfig
 from minutebook.domain.state.config import ConfigLayer
@@ -130,20 +130,26 @@ class ConfigSources:
         main = self.main.good or ConfigDocument.parsed(self.main.file.name, "")
         return self.layers(main, document)
 
-    def misfits(self, watched: WatchedFile, document: ConfigDocument) -> list[Problem]:
-        """Return what is wrong with a file's content that is not with what is used.
+    def misfit(self, watched: WatchedFile, document: ConfigDocument) -> str | None:
+        """Say what is wrong with a file's content by itself.
 
         What the model requires and nobody gives is not: another layer may give it later.
         """
         if self.model is None:
-            return []
+            return None
         layers = self.layers_of(watched, document)
-        found = self.model.problems_in(layers, watched.layer)
-        if watched.good is not None:
-            used = self.layers_of(watched, watched.good)
-            found |= self.model.problems_together(layers) - self.model.problems_together(used)
-            found -= self.model.problems_in(used, watched.layer)
-        return sorted(found)
+        problems = sorted(self.model.problems_in(layers, watched.layer))
+        return explained(problems, layers) if problems else None
+
+    def worse(self, watched: WatchedFile, document: ConfigDocument) -> str | None:
+        """Say what is wrong with a file's content that is not with what is used of it."""
+        if self.model is None or watched.good is None:
+            return None
+        layers, used = (self.layers_of(watched, each) for each in (document, watched.good))
+        problems = self.model.problems_in(layers, watched.layer)
+        problems -= self.model.problems_in(used, watched.layer)
+        problems |= self.model.problems_together(layers) - self.model.problems_together(used)
+        return explained(sorted(problems), layers) if problems else None
 
     def check(self, before: Layers, after: Layers, layer: ConfigLayer, key: str) -> None:
         """Refuse a change of one key after which something is wrong that was not before.

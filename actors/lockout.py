@@ -13,8 +13,8 @@ from typing import Final, Literal, NamedTuple
 from minutebook.actors.appdb import AppDatabase
 from minutebook.domain.entry import to_microseconds
 
-ATTEMPT_S: Final = 10.0
-"""How long a check may take before the process that began it is taken for dead."""
+ATTEMPT_S: Final = 30.0
+"""How long a check may take, and wait for others, before who began it is taken for dead."""
 
 _DOUBLINGS_MAX: Final = 60
 

@@ -129,6 +129,9 @@ class PlanApplyActor(StatefulActor):
         if plan.processing_state is ProcessingState.PROCESSING:
             msg = f"plan {plan.plan_id}: its work has not ended; wait for execute() to resolve."
             raise IllegalTransition(msg)
+        if plan.processing_state is ProcessingState.QUEUED:
+            msg = f"plan {plan.plan_id} was corrected; execute() it again first."
+            raise IllegalTransition(msg)
         # Before the plan enters the phase: a dirty project can be cleaned and applied to then.
         for project in plan.projects:
             ensure_ready(project)
@@ -266,16 +269,18 @@ class Apply(Service):
         validations: Sequence[Sequence[str]] = (),
         validation_timeout: float = 300.0,
     ) -> Future[Applied]:
-        """Merge a plan's changes into its project, if they merge and pass every validation.
+        """Merge a plan's changes into all its projects, if they merge and pass every validation.
 
         The future raises `ProjectDirty` (the plan stays as it is), or `MergeConflict`,
         `ValidationFailed` or another `ProjectError` (the plan ends as errored); in each case
-        the project is as it was.
+        all of the projects are as they were.
 
         Args:
             plan_id: a plan whose work has ended.
-            validations: command lines that must exit with 0 in the merged tree.
-            validation_timeout: seconds that each may take.
+            validations: command lines that must exit with 0 in the first project's merged
+                tree; ``MINUTEBOOK_PROJECTS`` has a JSON object of all trees by project name.
+            validation_timeout: seconds that each may take; then it is killed with all that it
+                has started.
 
         Raises:
             UnimportableWork: a validation is no command line; nothing was begun.

@@ -88,8 +88,9 @@ class PlanCorrections(PlanKeeper):
     def _checkpoint_before(self, decision: Decision) -> str | None:
         """Return the decision's checkpoint; none when it went with the sandbox."""
         there = self._database.row(
-            "SELECT 1 FROM sandboxes WHERE plan_id = ? AND released_at IS NULL",
-            (decision.plan_id,),
+            "SELECT 1 FROM plan_checkpoints JOIN sandboxes USING (sandbox_id)"
+            " WHERE checkpoint_id = ? AND released_at IS NULL",
+            (decision.checkpoint_id,),
         )
         return None if there is None else decision.checkpoint_id
 

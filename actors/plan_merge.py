@@ -76,6 +76,7 @@ class PlanMerge:
         self._process: WorkProcess | None = None
         self._stopped_because: str | None = None
         self._moving = False
+        self._touched = False
         self._keep = False
         self._report = ApplyReport(
             plan_id=plan.plan_id,
@@ -157,6 +158,7 @@ class PlanMerge:
         moves = moves_of(self._report)
         with self._record.recorded() as recording:
             self._intent = self._record.step(recording, self._intent, MOVING)
+        self._touched = True
         try:
             for move in moves:
                 move.forth()
@@ -171,12 +173,16 @@ class PlanMerge:
                     error_type=type(error).__name__,
                 )
             problem = move_back(moves)
+            self._touched = False
             if problem is not None:
                 self._keep = True
                 raise ProjectError(f"{error} {problem}") from error
             raise
 
     def _fail(self, error: BaseException) -> None:
+        if self._touched:
+            # How far it has come could not be noted. The next look goes on from what was.
+            return
         self._update(seconds=self._seconds())
         self._ending.fail(
             self._intent, self._report, str(error), type(error).__name__, keep=self._keep

@@ -30,8 +30,10 @@ class PlanRecords(PlanKeeper):
             if command.parent_decision_id is not None:
                 self._decision(plan.plan_id, command.parent_decision_id)
             checkpoint = self._database.row(
-                "SELECT checkpoint_id FROM plan_checkpoints"
-                " WHERE plan_id = ? AND reverted_by IS NULL ORDER BY rowid DESC",
+                "SELECT checkpoint_id FROM plan_checkpoints AS made"
+                " JOIN sandboxes USING (sandbox_id)"
+                " WHERE made.plan_id = ? AND reverted_by IS NULL AND released_at IS NULL"
+                " ORDER BY made.rowid DESC",
                 (plan.plan_id,),
             )
             decision = Decision(

@@ -1,10 +1,10 @@
 """What becomes of a plan whose worker died.
 
-A row in `plan_workers` is there from the moment when a system takes a plan into a phase of
-work until that system holds nothing of the plan any more. When the system is gone (its
-producer is, by the same rule as for the outbox), whoever finds the row first takes it over
-and puts the plan right: what is left of its processes is killed, its sandboxes are released,
-and it ends as errored. A row of a system that lives is nobody else's business.
+A row in `plan_workers` is there from the moment when a system begins to execute a plan until
+that system holds nothing of the plan any more. When the system is gone (its producer is, by the
+same rule as for the outbox, and its process too), whoever finds the row first takes it over and
+puts the plan right: what is left of its processes is killed, its sandboxes are released, and it
+ends as errored. A row of a system that lives is nobody else's business.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from typing import Any
 from minutebook.actors.base import ASK_TIMEOUT_S, Ask
 from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_workers import PlanWorkers
-from minutebook.actors.work.survivors import kill_survivors
+from minutebook.actors.work.survivors import kill_survivors, start_time
 from minutebook.domain.commands import FailPlan, ReleaseSandbox
 from minutebook.domain.context import bind
-from minutebook.domain.errors import AuditClosed, MinutebookError, UnknownPlan, UnknownSandbox
-from minutebook.domain.plan import Phase
+from minutebook.domain.errors import MinutebookError, UnknownPlan, UnknownSandbox
 
 logger = logging.getLogger("minutebook.actors")
 
@@ -34,14 +33,8 @@ class PlanRecovery(PlanWorkers):
     """
 
     def __init__(self, service: str, outbox: Outbox, ask_sandboxes: Ask) -> None:
-        super().__init__(service, outbox)
-        self._ask_sandboxes = ask_sandboxes
+        super().__init__(service, outbox, ask_sandboxes)
         self._taken_over: dict[str, dict[str, Any]] = {}
-
-    def _release_sandboxes(self, plan_id: str) -> None:
-        # A failure is recorded by the sandboxes' actor; it is nothing to wait for.
-        with contextlib.suppress(AuditClosed):
-            self._ask_sandboxes(ReleaseSandbox(plan_id=plan_id))
 
     def _catch_up(self) -> None:
         super()._catch_up()
@@ -60,19 +53,20 @@ class PlanRecovery(PlanWorkers):
                     )
 
     def _take_over(self) -> None:
-        # An apply has an intent, which says how far it came.
         rows = self._database.rows(
-            "SELECT DISTINCT producer FROM plan_workers WHERE producer <> ? AND phase = ?",
-            (self._outbox.producer, Phase.EXECUTE.value),
+            "SELECT * FROM plan_workers WHERE producer <> ?", (self._outbox.producer,)
         )
-        for producer in [row["producer"] for row in rows if self._outbox.is_gone(row["producer"])]:
+        for row in rows:
+            if not self._outbox.is_gone(row["producer"]) or _lives(row):
+                continue
             # Only one of those who find it gets it.
-            taken = self._database.rows(
-                "UPDATE plan_workers SET producer = ?1 WHERE producer = ?2 AND phase = ?3"
+            taken = self._database.row(
+                "UPDATE plan_workers SET producer = ? WHERE plan_id = ? AND producer = ?"
                 " RETURNING *",
-                (self._outbox.producer, producer, Phase.EXECUTE.value),
+                (self._outbox.producer, row["plan_id"], row["producer"]),
             )
-            self._taken_over |= {row["plan_id"]: row for row in taken}
+            if taken is not None:
+                self._taken_over[row["plan_id"]] = taken
 
     def _put_right(self, plan_id: str, worker: dict[str, Any]) -> None:
         killed = kill_survivors(worker["mark"], worker["pid"], worker["pid_started"])
@@ -91,3 +85,9 @@ class PlanRecovery(PlanWorkers):
         self._database.execute("DELETE FROM plan_workers WHERE plan_id = ?", (plan_id,))
         del self._taken_over[plan_id]
         logger.warning("%s: plan %s was put right: its worker had died", self.source, plan_id)
+
+
+def _lives(worker: dict[str, Any]) -> bool:
+    """Tell whether the process is there, whatever has become of its journal."""
+    started = worker["host_started"]
+    return started is not None and start_time(worker["host_pid"]) == started

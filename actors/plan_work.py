@@ -39,6 +39,7 @@ from minutebook.domain.commands import (
 )
 from minutebook.domain.context import Binding
 from minutebook.domain.errors import (
+    AuditClosed,
     IllegalTransition,
     MinutebookError,
     PlanConstrained,
@@ -117,7 +118,8 @@ class PlanWork:
             with self._lock:
                 self._ended.set()
             # Last of all: nobody has to look after the plan for us from here on.
-            self._ask_plans(LeavePlan(plan_id=self._plan.plan_id))
+            with contextlib.suppress(AuditClosed):
+                self._ask_plans(LeavePlan(plan_id=self._plan.plan_id))
 
     def stop(self, because: str) -> StoppedWork:
         """End the work and all its processes, and wait until `run` has noticed.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from minutebook.actors.base import handles
+from minutebook.actors.base import Ask, handles
+from minutebook.actors.outbox import Outbox
 from minutebook.actors.plan_keeping import PlanKeeper
+from minutebook.actors.work.survivors import start_time
 from minutebook.domain.commands import (
     BeginPhase,
     CompletePhase,
@@ -15,9 +19,10 @@ from minutebook.domain.commands import (
     LeavePlan,
     NoteProcess,
     NoteProgress,
+    ReleaseSandbox,
 )
 from minutebook.domain.entry import to_microseconds
-from minutebook.domain.errors import IllegalTransition, PlanConstrained
+from minutebook.domain.errors import AuditClosed, IllegalTransition, PlanConstrained
 from minutebook.domain.events import PlanErrored
 from minutebook.domain.fitting import shortened
 from minutebook.domain.plan import Phase, ProcessingState
@@ -28,7 +33,16 @@ PROCESSING: Final = ProcessingState.PROCESSING
 
 
 class PlanWorkers(PlanKeeper):
-    """The part of the actor that workers ask."""
+    """The part of the actor that workers ask.
+
+    Args:
+        service, outbox: as for every `StatefulActor`.
+        ask_sandboxes: releases what an ended plan holds.
+    """
+
+    def __init__(self, service: str, outbox: Outbox, ask_sandboxes: Ask) -> None:
+        super().__init__(service, outbox)
+        self._ask_sandboxes = ask_sandboxes
 
     @handles(BeginPhase)
     def begin_phase(self, command: BeginPhase) -> Plan:
@@ -48,14 +62,16 @@ class PlanWorkers(PlanKeeper):
             reason = f"it was executed {plan.attempts} times, which is its limit"
             if exhausted:
                 self._constrain(recording, plan.plan_id, reason)
-            else:
-                self._work_on(plan.plan_id, command.phase)
+            elif command.phase is Phase.EXECUTE:
+                # An apply has an intent, which says how far it came.
+                self._work_on(plan.plan_id)
             if re_entry and not exhausted:
                 # The correction has told of the phase.
                 self._update(plan.plan_id, processing_state=PROCESSING.value, **changes)
             elif not exhausted:
                 self._move(recording, plan.plan_id, command.phase, PROCESSING, **changes)
         if exhausted:
+            self._release_sandboxes(plan.plan_id)
             msg = f"plan {plan.plan_id} has ended: {reason}; create a new plan."
             raise PlanConstrained(msg)
         return self._known(command.plan_id)
@@ -139,9 +155,20 @@ class PlanWorkers(PlanKeeper):
             (command.plan_id, self._outbox.producer),
         )
 
-    def _work_on(self, plan_id: str, phase: Phase) -> None:
+    def _release_sandboxes(self, plan_id: str) -> None:
+        # A failure is recorded by the sandboxes' actor; it is nothing to wait for.
+        with contextlib.suppress(AuditClosed):
+            self._ask_sandboxes(ReleaseSandbox(plan_id=plan_id))
+
+    def _work_on(self, plan_id: str) -> None:
         self._database.execute(
-            "INSERT OR REPLACE INTO plan_workers (plan_id, producer, phase, since_at)"
-            " VALUES (?, ?, ?, ?)",
-            (plan_id, self._outbox.producer, phase.value, to_microseconds(datetime.now(UTC))),
+            "INSERT OR REPLACE INTO plan_workers (plan_id, producer, host_pid, host_started,"
+            " since_at) VALUES (?, ?, ?, ?, ?)",
+            (
+                plan_id,
+                self._outbox.producer,
+                os.getpid(),
+                start_time(os.getpid()),
+                to_microseconds(datetime.now(UTC)),
+            ),
         )

@@ -12,7 +12,7 @@ from typing import Final
 
 from minutebook.actors.file_lock import FileLock
 from minutebook.actors.git.command import keeping_open
-from minutebook.domain.errors import ProjectError
+from minutebook.domain.errors import FileLockError, ProjectError
 
 TURN_S: Final = 3600.0
 """How long an apply waits for others to the same project, in other processes."""
@@ -39,10 +39,10 @@ class ProjectLocks:
 
         Args:
             paths: of the projects, as their plans have them.
-            wait_s: how long to wait for other processes.
+            wait_s: how long to wait for others, for each.
 
         Raises:
-            FileLockError: another process holds one all the time.
+            FileLockError: another apply holds one all the time.
             ProjectError: the files cannot be made.
         """
         try:
@@ -54,7 +54,11 @@ class ProjectLocks:
             descriptors = []
             # In order, so that no two wait for each other.
             for path in sorted(set(paths)):
-                stack.enter_context(self._turns[path])
+                turn = self._turns[path]
+                if not turn.acquire(timeout=wait_s):
+                    msg = f"another apply to {path!r} goes on; wait for its end, and try again."
+                    raise FileLockError(msg)
+                stack.callback(turn.release)
                 digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()
                 file = self._directory / f"apply-{digest[:16]}.lock"
                 lock = stack.enter_context(FileLock(file, wait_s=wait_s))

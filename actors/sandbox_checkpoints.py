@@ -35,6 +35,14 @@ class SandboxCheckpoints(SandboxKeeper):
                 " wait for its end."
             )
             raise IllegalTransition(msg)
+        goes_back = self._database.row(
+            "SELECT 1 FROM plans JOIN plan_corrections USING (plan_id)"
+            " WHERE plan_id = ? AND mode = 'revert' AND after_attempt = attempts",
+            (command.plan_id,),
+        )
+        if goes_back is not None:
+            msg = f"plan {command.plan_id} goes back to a checkpoint itself: execute() it first."
+            raise IllegalTransition(msg)
         author = Author.parse(user_identity_var.get())
         commits = {
             sandbox.project_name: commit_all(sandbox, command.name, author) for sandbox in sandboxes
@@ -76,6 +84,7 @@ class SandboxCheckpoints(SandboxKeeper):
                 checkpoint_id=checkpoint_id,
                 plan_id=sandbox.plan_id,
                 project_name=sandbox.project_name,
+                sandbox_id=sandbox.sandbox_id,
                 name=name,
                 commit=commits[sandbox.project_name],
                 files_changed=files_between(
@@ -111,9 +120,9 @@ class SandboxCheckpoints(SandboxKeeper):
 
     def _commit_before(self, sandbox: Sandbox) -> str:
         row = self._database.row(
-            'SELECT "commit" FROM plan_checkpoints WHERE plan_id = ? AND project_name = ?'
-            " AND reverted_by IS NULL AND created_at >= ? ORDER BY rowid DESC",
-            (sandbox.plan_id, sandbox.project_name, to_microseconds(sandbox.created_at)),
+            'SELECT "commit" FROM plan_checkpoints WHERE sandbox_id = ? AND reverted_by IS NULL'
+            " ORDER BY rowid DESC",
+            (sandbox.sandbox_id,),
         )
         before = sandbox.commit if row is None else row["commit"]
         assert before is not None, sandbox

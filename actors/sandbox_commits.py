@@ -26,8 +26,9 @@ def repository_of(sandbox: Sandbox) -> Path:
 
 def commit_all(sandbox: Sandbox, message: str, author: Author) -> str:
     """Commit what a sandbox holds, and return the commit; raises `ProjectError`."""
-    commit = commit_directory_sandbox if sandbox.kind == "directory" else commit_sandbox
-    return commit(sandbox.path, message, author)
+    if sandbox.kind == "directory":
+        return commit_directory_sandbox(sandbox.path, message, author)
+    return commit_sandbox(sandbox.path, message, author, base=sandbox.commit)
 
 
 def files_between(sandbox: Sandbox, before: str, after: str) -> int:

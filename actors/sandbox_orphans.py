@@ -33,7 +33,8 @@ _WITHOUT_PLAN = f"""
         WHERE plans.plan_id = sandboxes.plan_id AND phase NOT IN ({_ENDED}))
     AND NOT EXISTS (SELECT 1 FROM plan_workers WHERE plan_workers.plan_id = sandboxes.plan_id)
     AND NOT EXISTS (SELECT 1 FROM intents
-        WHERE detail ->> 'sandbox_id' = sandboxes.sandbox_id)
+        WHERE detail ->> 'sandbox_id' = sandboxes.sandbox_id
+        OR detail ->> 'plan_id' = sandboxes.plan_id)
 """
 # Who works on a plan still releases what it holds, and who has an intent ends what it began.
 

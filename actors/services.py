@@ -37,6 +37,7 @@ from minutebook.actors.sandboxes import Sandboxes
 from minutebook.actors.session import SessionActor, SessionLimits
 from minutebook.actors.session_service import Sessions
 from minutebook.actors.starting import start
+from minutebook.actors.work_limits import SizeLimits
 from minutebook.domain.errors import AuditClosed, MinutebookError
 from minutebook.domain.redaction import Redactor
 
@@ -66,6 +67,7 @@ class Services:
         config_path: the TOML file of the configuration.
         config_options: what else there is to it.
         sandbox_directory: where sandboxes are made.
+        sandbox_limits: how large they may become.
         redactor: masks secrets.
         lockout: when a user is locked.
         limits: of sessions.
@@ -83,6 +85,7 @@ class Services:
         config_path: Path,
         config_options: ConfigOptions,
         sandbox_directory: Path,
+        sandbox_limits: SizeLimits,
         redactor: Redactor,
         lockout: LockoutRules,
         limits: SessionLimits,
@@ -94,6 +97,7 @@ class Services:
         self._app_path = app_path
         self._config_parts = (config_path, redactor, config_options)
         self._sandbox_directory = sandbox_directory
+        self._sandbox_limits = sandbox_limits
         self._redactor = redactor
         self._lockout = lockout
         self._limits = limits
@@ -145,7 +149,12 @@ class Services:
             plans = self._start_stateful(PlanLifecycleActor, ask_sandboxes)
             ask_plans = Service(plans).ask
             apply = self._start_stateful(
-                PlanApplyActor, ask_plans, ask_sandboxes, directory, self._redactor
+                PlanApplyActor,
+                ask_plans,
+                ask_sandboxes,
+                directory,
+                self._redactor,
+                self._sandbox_limits,
             )
             cancellation = self._start(
                 CancellationOrchestrator, tell, ask_plans, Service(apply).ask, ask_sandboxes

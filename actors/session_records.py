@@ -67,7 +67,8 @@ def end_overdue(database: AppDatabase, recording: Recording, now: datetime, *, m
         f"SELECT * FROM sessions WHERE {_OVERDUE} LIMIT ?2", (to_microseconds(now), most)
     )
     for row in rows:
-        end_session(database, recording, Session(**row), End(now, EXPIRED))
+        session = Session(**row)
+        end_session(database, recording, session, own_end(session) or End(now, EXPIRED))
     return len(rows)
 
 

@@ -86,6 +86,10 @@ class Settings(BaseModel):
     ``SHOP_``, ``SHOP_MODEL__NAME`` sets ``model.name``. None do when not given."""
     sandbox_directory: Path | None = None
     """Where sandboxes are made; ``<ledger>.sandboxes`` when not given."""
+    sandbox_bytes_max: int | None = Field(default=None, ge=1)
+    """Most bytes that the sandboxes of a plan may have, where an execution gives no limit."""
+    sandbox_files_max: int | None = Field(default=None, ge=1)
+    """Most files that the sandboxes of a plan may have, where an execution gives no limit."""
     lockout_attempts: int = Field(default=5, ge=1, le=1000)
     """Wrong passwords in a row before a user is locked; after a lock, one brings the next."""
     lockout_base: float = Field(default=30.0, gt=0, le=86_400)
@@ -142,6 +146,8 @@ class SettingsGiven(TypedDict, total=False):
     config_path: str | os.PathLike[str] | None
     config_env_prefix: str | None
     sandbox_directory: str | os.PathLike[str] | None
+    sandbox_bytes_max: int | None
+    sandbox_files_max: int | None
     lockout_attempts: int
     lockout_base: float
     lockout_cap: float

@@ -306,8 +306,6 @@ class AuditSystem:
             self._recoverer.stop()
         if self._watch is not None:
             self._watch.stop()
-        if self._checkpointer is not None:
-            self._checkpointer.stop()
         if self._retention_timer is not None:
             self._retention_timer.stop()
 
@@ -320,6 +318,7 @@ class AuditSystem:
         from minutebook.actors.retention_actor import RetentionParts
         from minutebook.actors.services import Services
         from minutebook.actors.session import SessionLimits
+        from minutebook.actors.work_limits import SizeLimits
 
         chosen = self._settings
         self._services = services = Services(
@@ -333,6 +332,7 @@ class AuditSystem:
                 self._note_config,
             ),
             sandbox_directory=chosen.sandbox_directory or side_file(self.path, ".sandboxes"),
+            sandbox_limits=SizeLimits(chosen.sandbox_bytes_max, chosen.sandbox_files_max),
             redactor=redactor,
             lockout=LockoutRules(chosen.lockout_attempts, chosen.lockout_base, chosen.lockout_cap),
             limits=SessionLimits(chosen.session_lifetime, chosen.session_idle),
@@ -422,7 +422,7 @@ class AuditSystem:
             if self._services is not None:
                 self._services.stop(lambda: _left(deadline))
             if self._checkpointer is not None:
-                self._checkpointer.tell_made()
+                self._checkpointer.finish(min(_left(deadline), _GIVING_UP_S))
             if self._journal is not None:
                 self._journal.close(CLOSED_MESSAGE)
             stopped = self._inbox.close(self._audit_ref)
@@ -547,6 +547,8 @@ class AuditSystem:
             self._refuse_closed()
         except BaseException:
             self._stop_looking()
+            if self._checkpointer is not None:
+                self._checkpointer.finish(0.0)
             self._vitals.give_up.set()
             if audit is not None:
                 with contextlib.suppress(Timeout):

@@ -2,9 +2,14 @@
 
 import sys
 
-from benchmarks import bench_busy, bench_emit, bench_import
+from benchmarks import bench_busy, bench_emit, bench_import, bench_proof
 
-BENCHMARKS = {"busy": bench_busy.main, "emit": bench_emit.main, "import": bench_import.main}
+BENCHMARKS = {
+    "busy": bench_busy.main,
+    "emit": bench_emit.main,
+    "import": bench_import.main,
+    "proof": bench_proof.main,
+}
 
 
 def main() -> int:

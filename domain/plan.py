@@ -80,19 +80,12 @@ CorrectionMode = Literal["revert", "append"]
 """Whether a correction undoes what came after the decision, or goes on on top of it."""
 
 CORRECTIONS: Final[dict[Phase, tuple[Phase, ...]]] = {
-    Phase.ACTION: (),
     Phase.STRATEGIZE: (Phase.STRATEGIZE,),
     Phase.EXECUTE: (Phase.STRATEGIZE, Phase.EXECUTE),
-    Phase.APPLY: (),
-    Phase.APPLIED: (),
-    Phase.CANCELLED: (),
-    Phase.ERRORED: (Phase.STRATEGIZE, Phase.EXECUTE),
-    Phase.CONSTRAINED: (Phase.STRATEGIZE, Phase.EXECUTE),
 }
-"""For each phase, those that a correction may have re-entered.
+"""For a phase, those that a correction may have re-entered; of an end, where it was met counts.
 
-Not while something works on the plan; nor an end that it met before it had the phase, or in
-its apply.
+Never while something works on the plan, from or after its apply, or when it was cancelled.
 """
 
 
@@ -114,9 +107,7 @@ def check_correction(
     if state is ProcessingState.PROCESSING:
         msg = f"plan {plan_id} is being worked on; wait until that has ended, or cancel it."
         raise IllegalTransition(msg)
-    legal = CORRECTIONS[current]
-    if current in (Phase.ERRORED, Phase.CONSTRAINED):
-        legal = CORRECTIONS[ended_in] if ended_in is not None else ()
+    legal = CORRECTIONS.get(current if ended_in is None else ended_in, ())
     if wanted in legal:
         return
     where = current if ended_in is None else f"{current} (in {ended_in})"

@@ -35,11 +35,9 @@ _SECRET_SEGMENT = re.compile(
     r")(_(hash|value|text|plain|old|new|pem)|_?\d+)?$",
     re.ASCII,
 )
-# In a text: a name, what is between it and its value, and the value.
-_SAID = re.compile(
-    r"""(?P<name>[A-Za-z_][\w.-]*)(?P<between>["']?\s*[=:]\s*["']?)(?P<value>[^\s"',;&]+)""",
-    re.ASCII,
-)
+# In a text: a name and what is between it and its value; and the value.
+_NAMED = re.compile(r"""(?<![\w.-])([A-Za-z_][\w.-]*)["']?\s*[=:]\s*["']?""", re.ASCII)
+_VALUE = re.compile(r"""[^\s"',;&]+""")
 _SCHEME = re.compile(r"(?P<before>\b(?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{8,})", re.IGNORECASE)
 _MASKED = frozenset({"[secret", "bearer", "basic"})
 _IN_URL = re.compile(r"(?P<before>://[^/\s:@]*:)(?P<value>[^/\s@]+)(?=@)")
@@ -129,7 +127,17 @@ class Redactor:
         """
         text = _IN_URL.sub(self._masked, text)
         text = _SCHEME.sub(self._masked, text)
-        return _SAID.sub(self._masked_if_named, text)
+        parts, end = [], 0
+        for named in _NAMED.finditer(text):
+            # The name first: to look for each value would take long in a text of many.
+            if named.start() < end or not is_secret_name(named[1]):
+                continue
+            value = _VALUE.match(text, named.end())
+            if value is None or _is_no_secret(named[1], value[0]):
+                continue
+            parts += [text[end : value.start()], self.mask(value[0])]
+            end = value.end()
+        return "".join((*parts, text[end:]))
 
     def mask_command(self, command: Sequence[str]) -> tuple[str, ...]:
         """Return a command line with its secrets masked, ``--password ...`` among them."""
@@ -146,8 +154,7 @@ class Redactor:
     def _masked(self, match: re.Match[str]) -> str:
         return match["before"] + self.mask(match["value"])
 
-    def _masked_if_named(self, match: re.Match[str]) -> str:
-        # What is masked already, and a scheme whose credential is, are left.
-        if not is_secret_name(match["name"]) or match["value"].lower() in _MASKED:
-            return match[0]
-        return match["name"] + match["between"] + self.mask(match["value"])
+
+def _is_no_secret(name: str, value: str) -> bool:
+    # What is masked already, and a scheme whose credential is, are left; so is a count.
+    return value.lower() in _MASKED or (value.isdigit() and name.lower().endswith("tokens"))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from minutebook.domain.finding import Finding
-
-HOLE_ENDING: Final = "and no audit.gap says why."
-"""How the finding of a hole ends, unlike that of a number that comes twice."""
 
 
 class Run(NamedTuple):
@@ -71,7 +68,7 @@ class Sequences:
                         "reordered",
                         hole.log_index,
                         f"producer {producer}: {_numbers(run.first_seq, run.next_seq)} at entry"
-                        f" {run.log_index} come before what is at entry {hole.log_index}.",
+                        f" {run.log_index} should stand before entry {hole.log_index}.",
                     )
                 )
                 return
@@ -79,9 +76,13 @@ class Sequences:
             Finding(
                 "sequence_gap",
                 run.log_index,
-                f"producer {producer}: {_numbers(run.first_seq, run.next_seq)} were there before.",
+                f"producer {producer}: {_numbers(run.first_seq, run.next_seq)} a second time.",
             )
         )
+
+    def holes(self) -> list[int]:
+        """Return before which entries a number of their producer is missing; at the end."""
+        return [hole.log_index for holes in self._holes.values() for hole in holes]
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong; when all was followed."""
@@ -91,8 +92,8 @@ class Sequences:
                 yield Finding(
                     "sequence_gap",
                     hole.log_index,
-                    f"producer {producer}: {_numbers(hole.first_seq, hole.next_seq)} are missing"
-                    f" before it, {HOLE_ENDING}",
+                    f"producer {producer}: {_numbers(hole.first_seq, hole.next_seq)} missing before"
+                    f" it, and no audit.gap says why.",
                 )
 
 

@@ -78,7 +78,7 @@ class AuditRecovered(AuditEvent, type="audit.recovered", severity="warning"):
 class AuditCheckpointed(AuditEvent, type="audit.checkpointed"):
     """AuditSystem: its writer signed the head of the log.
 
-    The one that is signed at the end, behind ``audit.closed``, is not told.
+    What is signed while the system ends, and behind ``audit.closed``, is not told.
     """
 
     tree_size: int

@@ -73,8 +73,10 @@ def verify(
                 workers=os.cpu_count() or 1,
                 progress=progress,
             )
-    except (MinutebookError, OSError, UnicodeDecodeError) as error:
-        print(f"minutebook: {visible(str(error))}", file=sys.stderr)
+    except Exception as error:
+        # Whatever it is: status 1 would say that something was found.
+        said = str(error) if isinstance(error, MinutebookError | OSError) else repr(error)
+        print(f"minutebook: {visible(said)}", file=sys.stderr)
         raise typer.Exit(EXIT_COULD_NOT_LOOK) from error
     return _say(report, json=json)
 
@@ -106,7 +108,7 @@ def _progress(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
         transient=True,
     )
     with bar:
-        task = bar.add_task("verifying", total=None)
+        task = bar.add_task("verifying", total=0)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -5,5 +5,6 @@
 - `worktree`: a plan's sandbox, created and released
 - `changes`: a `Changeset` between two commits
 - `apply`: commit the sandbox, merge in a scratch work tree
+- `submodules`: what of them would go with the sandbox, and is refused
 - `conflicts`: what could not be merged, by file and line
 """

@@ -15,6 +15,7 @@ from pathlib import Path
 from minutebook.actors.git.command import MINUTEBOOK, Author, git_error, run_git, split_names
 from minutebook.actors.git.conflicts import read_conflicts
 from minutebook.actors.git.repository import resolve_commit
+from minutebook.actors.git.submodules import refuse_edits_inside, refuse_lost_commits
 from minutebook.actors.git.worktree import BRANCH_PREFIX, remove_worktree
 from minutebook.domain.errors import GitError, MergeConflict
 from minutebook.domain.events.conflict import Conflict
@@ -49,14 +50,17 @@ def commit_sandbox(
     author: Author = MINUTEBOOK,
     *,
     ignored: bool = False,
+    base: str | None = None,
 ) -> str:
     """Commit everything in the sandbox that git does not ignore, on the sandbox's branch.
 
-    With `ignored`, also what it ignores.
+    With `ignored`, also what it ignores. `base` is the commit that the sandbox starts from,
+    when the work may have made commits of its own since.
 
     Returns the branch's commit, which is the one before when nothing changed. What the work
     has committed by itself stays. Raises `GitError` when the work left the branch, left a
-    merge with conflicts, or left a repository inside (its files would not be in the commit).
+    merge with conflicts, left edits inside a submodule, or a submodule or a repository inside
+    whose commit would go with the sandbox.
     """
     reference = run_git(sandbox_path, "symbolic-ref", "--quiet", "HEAD", check=False).line
     if not reference.startswith(f"refs/heads/{BRANCH_PREFIX}"):
@@ -70,8 +74,9 @@ def commit_sandbox(
             f"The work left a merge with conflicts in {unmerged[0]!r}; let it finish its merges."
         )
     head = resolve_commit(sandbox_path, "HEAD")
+    refuse_edits_inside(sandbox_path)
     run_git(sandbox_path, "add", "--all", *(("--force",) if ignored else ()))
-    _refuse_submodule_changes(sandbox_path, head)
+    refuse_lost_commits(sandbox_path, base or head)
     tree = run_git(sandbox_path, "write-tree").line
     if tree == run_git(sandbox_path, "rev-parse", "--verify", f"{head}^{{tree}}").line:
         return head
@@ -149,17 +154,3 @@ def _unmerged(path: str | os.PathLike[str]) -> tuple[str, ...]:
     # "<mode> <id> <stage>\t<name>", up to three stages of each name
     entries = split_names(listing.stdout)
     return tuple(dict.fromkeys(entry.partition("\t")[2] for entry in entries))
-
-
-def _refuse_submodule_changes(path: str | os.PathLike[str], head: str) -> None:
-    # Such a commit exists only below the sandbox, and would go with it.
-    options = ("--cached", "--no-renames", "--raw", "-z", "--ignore-submodules=none")
-    listing = run_git(path, "diff-index", *options, head)
-    fields = split_names(listing.stdout)
-    for record, name in zip(fields[::2], fields[1::2], strict=True):
-        if record.split(" ")[1] == "160000":
-            run_git(path, "reset", "--quiet", head)
-            raise GitError(
-                f"{name!r} in the sandbox is a repository of its own (or a submodule at another "
-                "commit), whose files would be lost; remove its .git or leave it unchanged."
-            )

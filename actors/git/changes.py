@@ -32,7 +32,9 @@ def read_changeset(path: str | os.PathLike[str], before: str, after: str) -> Cha
     checked out. A submodule has its commit as digest and no size. Raises `GitError`.
     """
     first, second = resolve_commit(path, before), resolve_commit(path, after)
-    listing = run_git(path, "diff", "--raw", "--numstat", "-z", "--no-abbrev", first, second)
+    # Submodules count, whatever the user wants to see of them.
+    options = ("--raw", "--numstat", "-z", "--no-abbrev", "--ignore-submodules=none")
+    listing = run_git(path, "diff", *options, first, second)
     raw, counts = _parse(listing.stdout)
     sizes = _sizes(path, raw)
     prefix = f"git-{run_git(path, 'rev-parse', '--show-object-format').line}:"

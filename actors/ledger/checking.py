@@ -20,6 +20,7 @@ from minutebook.actors.ledger.reading import LedgerFile
 from minutebook.actors.ledger.tombstones import has_tombstones, read_tombstones
 from minutebook.actors.ledger.tree import BLOCK, STORED_LEVEL
 from minutebook.domain.entry import COLUMNS, HASH_VERSION, Entry, Record
+from minutebook.domain.errors import LedgerCorrupt
 from minutebook.domain.finding import Finding
 from minutebook.domain.merkle import EMPTY
 from minutebook.domain.pruning import Tombstone
@@ -29,6 +30,9 @@ ROWS_A_PAGE: Final = 4096
 """Entries in memory at once: a multiple of `BLOCK`."""
 
 _BUSY_TIMEOUT_S: Final = 5.0
+
+# Of what stored bytes end with, the producer's fields; two of them would not fit.
+_TAIL_BYTES_MAX: Final = 82
 
 
 @dataclass
@@ -69,31 +73,66 @@ def check_stretch(path: Path, first: int, last: int, sizes: Sequence[int]) -> St
     try:
         for start in range(first, last, ROWS_A_PAGE):
             end = min(start + ROWS_A_PAGE, last)
-            rows = file.run(lambda connection, page=(start, end): _read(connection, *page))  # type: ignore[misc]
+            rows = _rows(stretch, file, start, end)
             _check_page(stretch, rows, start, end, sizes, file)
     finally:
         file.close()
     return stretch
 
 
+def _rows(stretch: Stretch, file: LedgerFile, first: int, last: int) -> list[Any]:
+    """Return the rows of a page; what the file's damage makes unreadable is a finding each."""
+    try:
+        return file.run(lambda connection: _read(connection, first, last))
+    except LedgerCorrupt:
+        if last - first == 1:
+            detail = "it cannot be read: the file is damaged."
+            stretch.findings.append(Finding("edited", first, detail))
+            return []
+    middle = (first + last) // 2
+    return _rows(stretch, file, first, middle) + _rows(stretch, file, middle, last)
+
+
 def _read(connection: apsw.Connection, first: int, last: int) -> list[Any]:
     # In one transaction: what is pruned meanwhile is in one of the two tables, not in none.
     connection.execute("BEGIN")
     try:
-        rows = connection.execute(_statement(), (first, last)).fetchall()
+        rows = _read_entries(connection, first, last)
         if len(rows) == last - first or not has_tombstones(connection):
             return rows
         stones = read_tombstones(connection, first, last)
     finally:
         connection.execute("COMMIT")
     there = {row[0] for row in rows}
-    return sorted(rows + [_row_of(stone) for stone in stones if stone.log_index not in there])
+    return sorted(
+        rows + [_row_of(stone) for stone in stones if stone.log_index not in there],
+        key=lambda row: row[0],
+    )
 
 
 def _row_of(stone: Tombstone) -> tuple[Any, ...]:
-    """Return what stays of a pruned entry as a row like the others, without stored bytes."""
+    """Return what stays of a pruned entry as a row like the others: without stored bytes, and
+    with the producer's next number behind its own."""
     index, _, recorded_at, producer, seq, next_seq, leaf = stone
-    return index, recorded_at, leaf, None, producer, seq, next_seq, False, None, None
+    return index, recorded_at, leaf, None, producer, seq, next_seq, True
+
+
+def _read_entries(connection: apsw.Connection, first: int, last: int) -> list[Any]:
+    try:
+        return connection.execute(_statement(), (first, last)).fetchall()
+    except UnicodeDecodeError:
+        # Somebody put bytes there that are no text; then one after the other.
+        if last - first > 1:
+            middle = (first + last) // 2
+            return _read_entries(connection, first, middle) + _read_entries(
+                connection, middle, last
+            )
+        rows: list[Any] = connection.execute(
+            "SELECT log_index, recorded_at, leaf_hash, body, CAST(producer AS BLOB), producer_seq,"
+            " 0, 0 FROM entries WHERE log_index = ?",
+            (first,),
+        ).fetchall()
+        return [(*row[:4], row[4].decode("utf-8", "replace"), *row[5:]) for row in rows]
 
 
 def _check_page(
@@ -108,11 +147,11 @@ def _check_page(
     leaves: list[bytes | None] = [None] * (end - start)
     runs = stretch.runs
     expected: dict[str, int] = {producer: each[-1].next_seq for producer, each in runs.items()}
-    for index, recorded_at, leaf, body, producer, seq, version, is_gap, head, tail in rows:
+    for index, recorded_at, leaf, body, producer, seq, is_gap, fits in rows:
         if body is None:
             leaves[index - start] = leaf
             stretch.pruned += 1
-            _follow_on(runs, expected, producer, Run(index, seq, version))
+            _follow_on(runs, expected, producer, Run(index, seq, is_gap))
             continue
         try:
             computed = sha256(prefix + recorded_at.to_bytes(8, "big") + body).digest()
@@ -120,13 +159,7 @@ def _check_page(
             computed = b""
         if computed == leaf:
             leaves[index - start] = leaf
-        if (
-            computed != leaf
-            or version != HASH_VERSION
-            or head is None
-            or not body.startswith(head.encode())
-            or not body.endswith(tail.encode())
-        ):
+        if computed != leaf or not fits:
             stretch.findings += _explained(file, index, leaf_fits=computed == leaf)
         following = last_seq(body, seq) + 1 if is_gap else seq + 1
         if expected.get(producer) == seq:
@@ -136,7 +169,9 @@ def _check_page(
     for producer in expected:
         _end_run(runs, expected, producer)
     stretch.count += len(rows)
-    stretch.findings += _missing(rows, start, end)
+    there = {row[0] for row in rows}
+    there |= {index for _, index, _ in stretch.findings if index is not None and index >= start}
+    stretch.findings += _missing(there, start, end)
     _hash_blocks(stretch, leaves, start, end, sizes)
 
 
@@ -165,11 +200,11 @@ def last_seq(body: bytes, seq: int) -> int:
     return seq
 
 
-def _missing(rows: list[Any], start: int, end: int) -> list[Finding]:
-    if len(rows) == end - start:
+def _missing(there: set[int], start: int, end: int) -> list[Finding]:
+    if len(there) == end - start:
         return []
     findings, expected = [], start
-    for index in [*(row[0] for row in rows), end]:
+    for index in [*sorted(there), end]:
         if index > expected:
             what = (
                 f"entry {expected} is"
@@ -208,7 +243,10 @@ def _explained(file: LedgerFile, index: int, *, leaf_fits: bool) -> list[Finding
         statement = f"SELECT {columns} FROM entries WHERE log_index = ?"
         return connection.execute(statement, (index,)).fetchall()
 
-    (row,) = file.run(read)
+    try:
+        (row,) = file.run(read)
+    except UnicodeDecodeError:
+        return [Finding("edited", index, "one of its columns is no text.")]
     entry = Entry._make(row)
     if entry.hash_version != HASH_VERSION:
         detail = f"its hash version is {entry.hash_version}, and {HASH_VERSION} is known here."
@@ -260,9 +298,11 @@ def _statement() -> str:
         quoted("outcome_reason"),
         """',"severity":"', severity, '","payload":{'""",
     ]
+    head = f"CAST(concat({', '.join(parts)}) AS BLOB)"
     tail = """concat(',"producer":"', producer, '","producer_seq":', producer_seq, '}')"""
     return (
-        "SELECT log_index, recorded_at, leaf_hash, body, producer, producer_seq, hash_version,"
-        f" type = 'audit.gap', concat({', '.join(parts)}), {tail}"
+        "SELECT log_index, recorded_at, leaf_hash, body, producer, producer_seq,"
+        f" type = 'audit.gap', hash_version = {HASH_VERSION} AND instr(body, {head}) = 1"
+        f" AND instr(substr(body, -{_TAIL_BYTES_MAX}), CAST({tail} AS BLOB)) > 0"
         " FROM entries WHERE log_index >= ? AND log_index < ? ORDER BY log_index"
     )

@@ -104,7 +104,7 @@ class Signing:
         """Sign the ledger as it is, unless nothing was added since the last time.
 
         Raises:
-            SigningFailed: the key cannot be used.
+            SigningFailed: the key cannot be used, or the side file tells of more than is here.
             LedgerError: the tree is damaged.
             OSError: the side file cannot be written; the next checkpoint writes it.
             apsw.Error: as it says.
@@ -164,6 +164,7 @@ class Signing:
             apsw.Error: as it says.
         """
         with transaction(connection):
+            self._side_log.check(connection)
             origin, size = self.origin(connection), self._head(connection)[0]
             old = self._present(connection, origin, size)
             new = self._keys.begin_rotation(origin)
@@ -176,6 +177,7 @@ class Signing:
         size, root = self._head(connection)
         if not self._is_anything_new(connection):
             return None
+        self._side_log.check(connection)
         origin = self.origin(connection)
         signer = self._present(connection, origin, size)
         checkpoint = Checkpoint(origin, size, root)

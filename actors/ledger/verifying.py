@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import apsw
 
 from minutebook.actors.ledger.checking import Stretch, check_stretch
-from minutebook.actors.ledger.inspection import inspect_ledger
 from minutebook.actors.ledger.reading import LedgerFile
-from minutebook.actors.ledger.schema_drift import schema_drift
 from minutebook.actors.ledger.selection import by_ids
 from minutebook.actors.ledger.side_log import read_side_log
 from minutebook.actors.ledger.signed_notes import (
@@ -29,7 +27,8 @@ from minutebook.actors.ledger.signed_notes import (
     judge,
     trust,
 )
-from minutebook.actors.ledger.signing import SIDE_LOG_SUFFIX, origin_of
+from minutebook.actors.ledger.signing import SIDE_LOG_SUFFIX
+from minutebook.actors.ledger.snapshot import Snapshot, read_snapshot
 from minutebook.actors.ledger.tombstones import check_tombstones, has_tombstones
 from minutebook.actors.ledger.tree import StoredNodes
 from minutebook.actors.ledger.unrecovered import unrecovered_journals
@@ -56,18 +55,6 @@ WORKERS_FROM: Final = 4 * ENTRIES_A_STRETCH
 """Smaller ledgers are looked at before worker processes would have started."""
 
 _BUSY_TIMEOUT_S: Final = 5.0
-
-
-class _Snapshot(NamedTuple):
-    """The ledger's small tables, and how far it had come."""
-
-    origin: str
-    next_index: int
-    near: int
-    outside: int
-    tree: tuple[int, bytes] | None
-    stored: list[StoredNote]
-    drift: list[Finding]
 
 
 def verify_ledger(
@@ -136,7 +123,7 @@ class _Verification:
         self._stored_blocks: list[bytes | None] = []
 
     def run(self) -> Report:
-        snapshot = self._file.run(self._read_snapshot)
+        snapshot = self._file.run(lambda connection: read_snapshot(connection, self._file.path))
         self._findings += snapshot.drift
         found = [*self._outside, *map(_found, snapshot.stored)]
         trusted = trust(snapshot.origin, found, self._keys)
@@ -158,7 +145,7 @@ class _Verification:
         self._findings += self._file.run(
             lambda connection: list(check_tombstones(connection, trusted))
         )
-        self._compare(check, snapshot, signed, end)
+        self._compare(check, sequences.holes(), snapshot, signed, end)
         self._findings += unrecovered_journals(
             self._file.path.with_name(self._file.path.name + ".journal.d"), self._known
         )
@@ -172,32 +159,6 @@ class _Verification:
         )
 
     # -- reading ------------------------------------------------------------------------------
-
-    def _read_snapshot(self, connection: apsw.Connection) -> _Snapshot:
-        inspect_ledger(connection, self._file.path)
-        connection.execute("BEGIN")
-        try:
-            ledger_id = connection.execute("SELECT ledger_id FROM ledger").get
-            next_index, near, outside = connection.execute(
-                "SELECT (SELECT coalesce(max(log_index), -1) + 1 FROM entries),"
-                " (SELECT count(*) FROM entries WHERE log_index BETWEEN 0"
-                " AND (SELECT count(*) FROM entries)),"
-                " (SELECT count(*) FROM entries WHERE log_index < 0)"
-            ).fetchone() or (0, 0, 0)
-            tree, stored = None, []
-            if connection.pragma("user_version") >= 2:
-                tree = connection.execute("SELECT size, hashes FROM tree").fetchone()
-                rows = connection.execute(
-                    "SELECT number, kind, size, note FROM signed_notes ORDER BY number"
-                )
-                stored = [StoredNote._make(row) for row in rows]
-            drift = list(schema_drift(connection))
-        except apsw.SQLError as error:
-            msg = f"ledger {self._file.path}: {error}; a table is missing: restore a backup."
-            raise LedgerError(msg) from error
-        finally:
-            connection.execute("COMMIT")
-        return _Snapshot(origin_of(str(ledger_id)), next_index, near, outside, tree, stored, drift)
 
     def _known(self, ids: Sequence[str]) -> set[str]:
         def read(connection: apsw.Connection) -> set[str]:
@@ -241,7 +202,7 @@ class _Verification:
     # -- following ----------------------------------------------------------------------------
 
     def _follow(
-        self, snapshot: _Snapshot, heads: list[Head], start: int, end: int
+        self, snapshot: Snapshot, heads: list[Head], start: int, end: int
     ) -> tuple[TreeCheck, Sequences, int]:
         sequences, count = Sequences(from_start=start == 0), 0
         before = EMPTY
@@ -295,7 +256,14 @@ class _Verification:
 
     # -- comparing ----------------------------------------------------------------------------
 
-    def _compare(self, check: TreeCheck, snapshot: _Snapshot, signed: Judged, end: int) -> None:
+    def _compare(
+        self,
+        check: TreeCheck,
+        holes: list[int],
+        snapshot: Snapshot,
+        signed: Judged,
+        end: int,
+    ) -> None:
         suspects = list(check.suspects)
         for head, good, is_fork in check.disagreements():
             if is_fork:
@@ -307,7 +275,7 @@ class _Verification:
             elif not suspects or suspects[-1].first != good:
                 why = f"they do not lead to the checkpoint of {head.size} entries {head.where}"
                 suspects.append(Suspect(good, head.size, why, end))
-        self._findings += judged(suspects, tuple(self._findings))
+        self._findings += judged(suspects, tuple(self._findings), holes)
         beyond = check.beyond()
         tree_size = snapshot.tree[0] if snapshot.tree else 0
         if beyond is not None and beyond.size >= tree_size:

@@ -15,7 +15,7 @@ from minutebook.actors.ledger.ed25519 import Signer, verify_signature
 from minutebook.actors.ledger.new_file import create_once, replace
 from minutebook.actors.ledger.proving import Prover
 from minutebook.domain.checkpoint import Checkpoint
-from minutebook.domain.errors import InvalidNote, ProofRefused, WitnessRefused
+from minutebook.domain.errors import InvalidNote, NotYetProvable, ProofRefused, WitnessRefused
 from minutebook.domain.log_key import LogKey, key_ring
 from minutebook.domain.merkle import verify_consistency
 from minutebook.domain.note import Note, SecretKey, VerifierKey
@@ -81,6 +81,14 @@ class Witness:
                 proof = prover.growth(old_size)
                 ring = key_ring(keys, announcements, _origin(announcements), verify_signature)
                 checkpoint = signed_checkpoint(proof.checkpoint, ring.keys, verify_signature)
+            except NotYetProvable as error:
+                if before is None:
+                    raise
+                msg = (
+                    f"the log had {before.size} entries when it was witnessed last, and has signed"
+                    " no more than fewer now: it was cut; see what `minutebook verify` says."
+                )
+                raise WitnessRefused(msg) from error
             except (ValueError, ProofRefused) as error:
                 msg = f"the newest checkpoint of {ledger} is not the log's: {error}"
                 raise WitnessRefused(msg) from error

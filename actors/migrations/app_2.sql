@@ -25,10 +25,11 @@ ALTER TABLE plans ADD COLUMN attempts_max INTEGER NOT NULL DEFAULT 10;
 
 CREATE INDEX plans_by_parent ON plans (parent_plan_id) WHERE parent_plan_id IS NOT NULL;
 
-CREATE TABLE plan_workers ( -- there as long as something works on the plan
+CREATE TABLE plan_workers ( -- there as long as a system executes the plan
     plan_id     TEXT    PRIMARY KEY,
     producer    TEXT    NOT NULL, -- of the system that does
-    phase       TEXT    NOT NULL, -- what it is doing
+    host_pid    INTEGER NOT NULL, -- of its process
+    host_started INTEGER,         -- when that began, as in /proc/<pid>/stat
     mark        TEXT,             -- in the environment of each process of the work
     pid         INTEGER,          -- of the work's first process, leader of its group
     pid_started INTEGER,          -- when that began, as in /proc/<pid>/stat
@@ -55,6 +56,7 @@ CREATE INDEX plan_decisions_by_plan ON plan_decisions (plan_id);
 CREATE TABLE plan_checkpoints (
     checkpoint_id TEXT    NOT NULL,
     project_name  TEXT    NOT NULL,
+    sandbox_id    TEXT    NOT NULL, -- it is of use as long as that is there
     plan_id       TEXT    NOT NULL REFERENCES plans (plan_id) ON DELETE CASCADE,
     name          TEXT    NOT NULL,
     "commit"      TEXT    NOT NULL,

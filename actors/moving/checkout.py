@@ -73,8 +73,11 @@ def locked_index(checkout: Checkout) -> Iterator[None]:
 
 
 def unlock_index(checkout: Checkout) -> None:
-    """Let go of the lock when it is ours; harmless when it is not there."""
+    """Let go of the lock when it is ours, and of what else an earlier try left beside it."""
     token = os.path.join(checkout.git_directory, checkout.token)
+    for left in (f"{token}.index", f"{token}.index.lock"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(left)
     lock = os.path.join(checkout.git_directory, "index.lock")
     with contextlib.suppress(FileNotFoundError):
         if os.path.samefile(token, lock):
@@ -134,17 +137,13 @@ def set_checkout(manifest: Manifest, store: Path, *, forth: bool) -> None:
         shutil.copyfile(old, ours)
     elif os.path.exists(index):
         shutil.copyfile(index, ours)
-    try:
-        run_git(root, "read-tree", "-i", "-m", wanted, index_file=ours)
-        # It exits with 1 for a submodule at another commit, which is as git leaves it, too.
-        run_git(root, "update-index", "-q", "--refresh", index_file=ours, check=False)
-        if inspect_project(root).head != wanted:
-            said = "apply a plan" if forth else "undo the apply of a plan"
-            run_git(root, "update-ref", "-m", f"minutebook: {said}", "HEAD", wanted, unwanted)
-        os.replace(ours, index)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(ours)
+    run_git(root, "read-tree", "-i", "-m", wanted, index_file=ours)
+    # It exits with 1 for a submodule at another commit, which is as git leaves it, too.
+    run_git(root, "update-index", "-q", "--refresh", index_file=ours, check=False)
+    if inspect_project(root).head != wanted:
+        said = "apply a plan" if forth else "undo the apply of a plan"
+        run_git(root, "update-ref", "-m", f"minutebook: {said}", "HEAD", wanted, unwanted)
+    os.replace(ours, index)
 
 
 def _place(branch: str | None) -> str:

@@ -25,8 +25,8 @@ class FileStatus(Part):
     """Lines added; ``None`` for a binary file."""
     lines_removed: int | None
     """Lines removed; ``None`` for a binary file."""
-    project_name: str = ""
-    """Which project."""
+    project_name: str | None = None
+    """Which project; ``None`` in old entries."""
 
 
 class AppliedProject(Part):

@@ -20,6 +20,8 @@ class ValidationOutcome(Part):
 
 
 class _Validated(AuditEvent, abstract=True):
+    """How a command ended that a plan has to pass."""
+
     command: tuple[str, ...]
     """The command line, its secrets masked."""
     exit_code: int | None

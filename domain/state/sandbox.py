@@ -46,6 +46,8 @@ class Checkpoint(State):
     """Whose sandbox."""
     project_name: str
     """Of which project."""
+    sandbox_id: str
+    """Which sandbox; when that was released, nothing can go back to the checkpoint."""
     name: str
     """What it was called."""
     commit: str

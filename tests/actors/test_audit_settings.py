@@ -1,6 +1,7 @@
 """Settings of a system: keyword over environment, and errors that say where a value came from."""
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from minutebook.actors import AuditSystem
-from minutebook.actors.settings import Settings, load_settings
-from minutebook.domain.errors import SettingsError
+from minutebook.actors.settings import Settings, SettingsGiven, load_settings
+from minutebook.domain.errors import AuthenticationFailed, SettingsError
 from tests.contract.trail import WAIT_S, Counted, entries_of
 
 
@@ -42,6 +43,8 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("config_path", "/etc/shop.toml", Path("/etc/shop.toml")),
     ("config_env_prefix", "SHOP_", "SHOP_"),
     ("sandbox_directory", "boxes", Path("boxes")),
+    ("sandbox_bytes_max", "1000000", 1_000_000),
+    ("sandbox_files_max", "1000", 1000),
     ("lockout_attempts", "3", 3),
     ("lockout_base", "0.5", 0.5),
     ("lockout_cap", "60", 60.0),
@@ -149,3 +152,26 @@ def test_the_settings_reach_the_trail(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="over the limit of 65,536"):
             system.audit.tell(Counted(who="x", number=0, note="n" * 70_000))
     assert [entry.source for entry in entries_of(path)] == ["shop/audit", "shop", "shop/audit"]
+
+
+def test_the_settings_reach_the_services(tmp_path: Path) -> None:
+    """A user is locked by the rules that were set, and a session ends within its limits."""
+    settings: SettingsGiven = {
+        "lockout_attempts": 1,
+        "lockout_base": 900,
+        "lockout_cap": 7,
+        "session_lifetime": 60,
+        "session_idle": 5,
+    }
+    with AuditSystem.open(tmp_path / "a.db", **settings) as one:
+        one.auth.create_user("alice", "long enough").get(timeout=WAIT_S)
+        with pytest.raises(AuthenticationFailed):
+            one.auth.authenticate("alice", "wrong").get(timeout=WAIT_S)
+        user = one.auth.get_user("alice").get(timeout=WAIT_S)
+        session = one.sessions.create(actor_name="a").get(timeout=WAIT_S)
+    (failed,) = (e for e in entries_of(tmp_path / "a.db") if e.type == "auth.failed")
+    assert user.lock_ends_at is not None
+    seconds = (user.lock_ends_at - failed.occurred_time).total_seconds()
+    assert 6 < seconds <= 7
+    assert session.expires_at == session.created_at + timedelta(seconds=60)
+    assert session.idle_limit_s == 5

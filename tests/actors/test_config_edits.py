@@ -171,6 +171,7 @@ def test_a_value_becomes_secret_and_its_old_record_with_it(stage: Stage) -> None
         ("port = 'x'\n", r"port \(file .*config\.toml:1\): .*valid integer"),
         ("name = 'y'\n# typo\nprot = 1\n", r"prot \(file .*:3\): .*did you mean port"),
         ("a = " + "[" * 5000, "cannot be read"),
+        ("a" + ".a" * 500 + " = 1\n", "nests deeper than"),
     ],
 )
 def test_an_edit_that_cannot_be_used_is_said_loudly_and_the_last_good_values_stay(
@@ -231,11 +232,20 @@ def test_a_wrong_value_that_was_there_first_harms_itself_only_and_can_be_set_rig
     for call in (lambda: config.get("port"), config.list, config.typed):
         with pytest.raises(InvalidConfig, match=r"port \(file .*:2\): .*valid integer"):
             call().get(timeout=WAIT_S)
+    # What else is changed changes nothing about that.
+    stage.config_path.write_text("# Ours\nport = 'x'\nname = 'z'\n")
+    assert config.get("name").get(timeout=WAIT_S).value == "z"
+    config.set("name", "y").get(timeout=WAIT_S)
+    assert config.get("name").get(timeout=WAIT_S).value == "y"
     assert len(problems) == 1
     config.set("port", 2).get(timeout=WAIT_S)
     assert config.typed().get(timeout=WAIT_S) == Shop(port=2, name="y")
     assert problems[-1] is None
-    assert told(stage) == [("port", "x", 2, "set")]
+    assert told(stage) == [
+        ("name", "y", "z", "edited_outside"),
+        ("name", "z", "y", "set"),
+        ("port", "x", 2, "set"),
+    ]
 
 
 def test_a_wrong_edit_can_be_set_right_and_both_are_told(stage: Stage) -> None:

@@ -316,7 +316,7 @@ def test_a_project_that_is_none_is_refused(stage: Stage, config: Config, project
         config.set("a", 1, layer="project", project=project / "x").get(timeout=WAIT_S)
     for wrong in ({"layer": "project"}, {"project": project}):
         with pytest.raises(InvalidCommand, match="give a project for the layer 'project'"):
-            config.set("a", 1, **wrong)  # type: ignore[arg-type]
+            config.set("a", 1, **wrong)
     config.set("a", 1, layer="project", project=project / "x.toml").get(timeout=WAIT_S)
     assert (project / "x.toml").read_text() == "a = 1\n"
     path = str(project / "x.toml")

@@ -152,10 +152,10 @@ def test_an_unexpected_error_ends_the_plan_too(stage: Stage, project: Project) -
     def broken(_: object) -> Any:
         raise ZeroDivisionError("surprise")
 
-    parts = (stage.teller.tell, Service(lifecycle).ask, broken, stage.sandbox_directory)
+    parts = (Service(lifecycle).ask, broken, stage.sandbox_directory, stage.redactor)
     workshop = Workshop(
         Plans(lifecycle, lifecycle),
-        Apply(stage.serve(PlanApplyActor, SERVICE, *parts)),
+        Apply(stage.serve(PlanApplyActor, SERVICE, stage.outbox(PlanApplyActor), *parts)),
         stage.sandboxes(),
     )
     plan_id = ready(workshop, project)

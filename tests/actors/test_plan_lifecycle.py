@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from minutebook.actors.base import Service
+from minutebook.actors.base import CatchUp, Service
+from minutebook.actors.reply import Reply
 from minutebook.domain.commands import (
     BeginCancel,
     BeginPhase,
@@ -290,3 +291,32 @@ def test_plans_survive_a_restart_in_every_phase(stage: Stage, project: Project) 
         Phase.CANCELLED,
         Phase.ERRORED,
     }
+
+
+def test_a_plan_is_left_alone_as_long_as_its_process_is_there(
+    stage: Stage, project: Project
+) -> None:
+    """Also when its system seems to be gone: somebody removed its journal, say."""
+    inbox = stage.plans()
+    lifecycle, workshop = Service(inbox), stage.workshop()
+    plan_id = made(workshop, project).plan_id
+    for phase in (Phase.STRATEGIZE, Phase.EXECUTE):
+        lifecycle.ask(step(plan_id, phase)).get(timeout=WAIT_S)
+    stage.gone.add("another")
+    database = stage.database()
+
+    def look() -> Phase:
+        reply: Reply[None] = Reply()
+        inbox.deliver(CatchUp(reply))
+        reply.get(timeout=WAIT_S)
+        return workshop.plans.get(plan_id).get(timeout=WAIT_S).phase
+
+    assert look() is Phase.EXECUTE
+    database.execute("UPDATE plan_workers SET producer = 'another'")
+    assert look() is Phase.EXECUTE
+    # A later process has its number.
+    database.execute("UPDATE plan_workers SET host_started = host_started - 1")
+    assert look() is Phase.ERRORED
+    assert database.rows("SELECT * FROM plan_workers") == []
+    database.close()
+    assert stage.only("plan.errored").payload["error_type"] == "WorkerDied"

@@ -105,6 +105,11 @@ def test_a_disabled_user_is_not_let_in_by_anything(stage: Stage) -> None:
     token = auth.create_token("alice", label="ci").get(timeout=WAIT_S)
     principal = auth.authenticate("alice", PASSWORD).get(timeout=WAIT_S)
     sessions = stage.sessions()
+    session = sessions.create(actor_name="a", principal=principal).get(timeout=WAIT_S)
+    auth.create_user("bob", PASSWORD).get(timeout=WAIT_S)
+    with bind(identity="bob"):
+        kept = sessions.create(actor_name="b").get(timeout=WAIT_S)
+    auth.disable_user("bob", close_sessions=False).get(timeout=WAIT_S)
     for _ in range(2):
         assert auth.disable_user("alice").get(timeout=WAIT_S).disabled_at is not None
     with pytest.raises(AuthenticationFailed):
@@ -113,6 +118,9 @@ def test_a_disabled_user_is_not_let_in_by_anything(stage: Stage) -> None:
         auth.authenticate("alice", "wrong").get(timeout=WAIT_S)
     with pytest.raises(AuthenticationFailed):
         auth.authenticate_token(token.secret).get(timeout=WAIT_S)
+    assert sessions.list().get(timeout=WAIT_S) == (kept,)
+    ended = stage.only("session.closed")
+    assert (ended.session_id, ended.payload["reason"]) == (session.session_id, "user_disabled")
     # Nor with what was said before.
     with pytest.raises(PermissionDenied, match="no session was begun"):
         sessions.create(actor_name="a", principal=principal).get(timeout=WAIT_S)
@@ -127,7 +135,11 @@ def test_a_disabled_user_is_not_let_in_by_anything(stage: Stage) -> None:
     for _ in range(2):
         assert auth.enable_user("alice").get(timeout=WAIT_S).disabled_at is None
     assert auth.authenticate("alice", PASSWORD).get(timeout=WAIT_S).name == "alice"
-    assert [change["change"] for change in changes(stage)] == ["disabled", "enabled"]
+    assert [(change["user_name"], change["change"]) for change in changes(stage)] == [
+        ("bob", "disabled"),
+        ("alice", "disabled"),
+        ("alice", "enabled"),
+    ]
 
 
 def test_a_password_is_changed_by_who_knows_it_and_reset_by_who_may(stage: Stage) -> None:

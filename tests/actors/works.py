@@ -58,6 +58,63 @@ def every_kind(ctx: WorkContext) -> None:
         Path(os.fsdecode(os.fsencode(ctx.path) + b"/" + name)).write_text("x\n")
 
 
+def greet(ctx: WorkContext) -> None:
+    """Decides, checkpoints, decides again, and writes what the guidance says, or goodbye."""
+    first = ctx.decide("Greet at all?", choice="yes", alternatives=["no"])
+    (ctx.path / "README.md").write_text("")
+    ctx.checkpoint("before the word")
+    word = ctx.guidance or "goodbye"
+    ctx.decide("Which word?", choice=word, rationale="it is kind", parent=first)
+    (ctx.path / "README.md").write_text(f"{word}\n")
+    ctx.tool("cat", ["cat", "README.md"])
+
+
+def note_attempt(ctx: WorkContext) -> None:
+    with (ctx.path / "attempts.txt").open("a") as file:
+        file.write(f"{ctx.attempt} {ctx.guidance}\n")
+
+
+def add(first: int, second: int, *, secret: str) -> int:
+    return first + second
+
+
+def use_tools(ctx: WorkContext) -> None:
+    first = ctx.decide("Which?", choice="a", alternatives=["b", "c"])
+    (ctx.path / "new.txt").write_text("half\n")
+    ctx.checkpoint("half")
+    ctx.decide("And then?", choice="on", parent=first)
+    for _ in range(2):
+        assert ctx.tool("adder", add, 1, 2, secret="s3cret") == 3
+    try:
+        ctx.tool("adder", add, 1)
+    except TypeError:
+        pass
+    assert ctx.tool("git", ["git", "status"], "--short", capture_output=True).stdout == b""
+    assert ctx.tool("false", ["false"]).returncode == 1
+    for wrong in (
+        {"choice": ""},
+        {"choice": "x" * 5000},
+        {"choice": "c", "alternatives": "x" * 51},
+    ):
+        try:
+            ctx.decide("q", **wrong)
+        except ValueError:
+            continue
+        raise AssertionError(wrong)
+
+
+def write_everywhere(ctx: WorkContext) -> None:
+    for name, path in ctx.paths.items():
+        (path / "said.txt").write_text(name)
+
+
+def grow(ctx: WorkContext) -> None:
+    for number in range(9):
+        ctx.step(f"grow {number}", total=9)
+        (ctx.path / f"file {number}").write_text("x" * 1000)
+    time.sleep(600)
+
+
 def commit_itself(ctx: WorkContext) -> None:
     (ctx.path / "own.txt").write_text("own\n")
     who = ("-c", "user.name=Worker", "-c", "user.email=worker@example.com")

@@ -96,10 +96,18 @@ def ledger(tmp_path: Path) -> Path:
                 files_renamed=0,
                 files=(
                     FileStatus(
-                        path="src/app.py", change="modified", lines_added=13, lines_removed=1
+                        path="src/app.py",
+                        change="modified",
+                        lines_added=13,
+                        lines_removed=1,
+                        project_name="shop",
                     ),
                     FileStatus(
-                        path="logo.png", change="created", lines_added=None, lines_removed=None
+                        path="logo.png",
+                        change="created",
+                        lines_added=None,
+                        lines_removed=None,
+                        project_name="shop",
                     ),
                 ),
                 conflicts=(),

@@ -29,6 +29,7 @@ STORY = (
     "plan.created",
     "plan.phase_changed",
     "sandbox.created",
+    "validation.passed",
     "resource.modified",
     "plan.apply_completed",
     "plan.applied",

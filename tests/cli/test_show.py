@@ -34,7 +34,7 @@ def test_everything_of_an_entry_is_shown(run: Run, ledger: Path) -> None:
     assert fields == {
         "index": "3",
         "id": entry.id,
-        "type": "plan.apply_completed (schema version 1)",
+        "type": "plan.apply_completed (schema version 2)",
         "occurred at": "2026-01-31T15:00:00.000000Z",
         "recorded at": recorded,
         "outcome": "success",
@@ -52,7 +52,7 @@ def test_everything_of_an_entry_is_shown(run: Run, ledger: Path) -> None:
         "producer": "0a" * 16 + " #3",
         "leaf hash": entry.leaf_hash.hex() + " (layout 1)",
     }
-    assert f"\n  commit_after    {'b' * 40}\n" in text
+    assert f"\n  commit_after       {'b' * 40}\n" in text
 
 
 def test_a_list_of_like_objects_is_a_table(run: Run, ledger: Path) -> None:
@@ -61,16 +61,16 @@ def test_a_list_of_like_objects_is_a_table(run: Run, ledger: Path) -> None:
 
     assert (
         "  files (2)\n"
-        "    path        change    lines_added  lines_removed\n"
-        "    src/app.py  modified           13              1\n"
-        "    logo.png    created             -              -\n"
+        "    path        change    lines_added  lines_removed  project_name\n"
+        "    src/app.py  modified           13              1  shop\n"
+        "    logo.png    created             -              -  shop\n"
     ) in text
     assert (
         "  validations (1)\n"
         "    command          passed  exit_code  seconds\n"
         '    ["make","test"]  true            0      1.5\n'
     ) in text
-    assert "  conflicts       []\n" in text
+    assert "  conflicts          []\n" in text
 
 
 def test_any_other_nesting_is_indented(run: Run, ledger: Path) -> None:
@@ -123,9 +123,10 @@ def test_a_table_that_is_too_wide_for_the_terminal_is_a_list(
         "      change         modified\n"
         "      lines_added    13\n"
         "      lines_removed  1\n"
+        "      project_name   shop\n"
         "    - path           logo.png\n"
     ) in text
-    assert max(cell_len(line) for line in text.partition("payload")[2].splitlines()) <= 60
+    assert max(cell_len(line) for line in text.partition("payload")[2].splitlines()) <= 61
 
 
 def test_json_is_the_same_object_as_in_the_log(run: Run, ledger: Path) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from minutebook.actors import AuditSystem, config_file, sandbox_cleanup
+from minutebook.actors import AuditSystem, config_file, sandbox_cleanup, sandbox_commits
 from minutebook.actors.outbox import Outbox
 from minutebook.domain import bind
 from minutebook.domain.commands import CreateSandbox
@@ -58,8 +58,8 @@ def arm(place: str, count: int) -> None:
         "after the change": (config_file.ConfigFile, "make"),
         "before making": (sandbox_cleanup, "create_sandbox"),
         "after making": (sandbox_cleanup, "create_sandbox"),
-        "before removing": (sandbox_cleanup, "release_sandbox"),
-        "after removing": (sandbox_cleanup, "release_sandbox"),
+        "before removing": (sandbox_commits, "release_sandbox"),
+        "after removing": (sandbox_commits, "release_sandbox"),
         "before deleting": (config_file.ConfigFile, "delete"),
         "after deleting": (config_file.ConfigFile, "delete"),
     }[place]
@@ -84,6 +84,11 @@ def auth(system: AuditSystem, project: Path) -> None:
     system.auth.authenticate_token(token.secret).get(timeout=WAIT_S)
     with contextlib.suppress(AuthenticationFailed):
         system.auth.authenticate(name, "wrong").get(timeout=WAIT_S)
+    system.auth.grant_role(name, "r").get(timeout=WAIT_S)
+    with bind(identity=name):
+        system.sessions.create(actor_name="a").get(timeout=WAIT_S)
+    system.auth.disable_user(name).get(timeout=WAIT_S)
+    system.auth.delete_user(name).get(timeout=WAIT_S)
 
 
 def config(system: AuditSystem, project: Path) -> None:

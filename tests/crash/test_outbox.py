@@ -82,6 +82,7 @@ def reopen_and_check(ledger: Path, project: Project) -> None:
         by_type[entry.type].append(entry)
     check_sessions(ledger, by_type)
     check_users(ledger, entries)
+    check_accounts(ledger, by_type)
     check_plans(ledger, by_type)
     check_sandboxes(ledger, project, by_type)
     check_config(ledger, entries)
@@ -127,6 +128,25 @@ def check_users(ledger: Path, entries: list[Entry]) -> None:
         assert row["failed_attempts"] - expected.get(row["name"], 0) in (0, 1)
 
 
+def check_accounts(ledger: Path, by_type: dict[str, list[Entry]]) -> None:
+    users = {row["name"]: row for row in rows(ledger, "SELECT * FROM users")}
+    gone = deleted(by_type, "user")
+    assert once(by_type["user.created"], "user_name") == {*users} | gone
+    tokens = {row["token_id"]: row["user_name"] for row in rows(ledger, "SELECT * FROM tokens")}
+    made = {e.payload["token_id"]: e.payload["user_name"] for e in by_type["token.created"]}
+    assert tokens == {token: name for token, name in made.items() if name not in gone}
+    changed: dict[str, set[str]] = defaultdict(set)
+    for entry in by_type["user.changed"]:
+        changed[entry.payload["change"]].add(entry.payload["user_name"])
+    roles = {row["user_name"] for row in rows(ledger, "SELECT * FROM user_roles")}
+    assert roles == changed["role_granted"] - gone
+    disabled = {name for name, row in users.items() if row["disabled_at"] is not None}
+    assert disabled == changed["disabled"] - gone
+    # With the user's change, in one transaction, or not at all.
+    for session in rows(ledger, "SELECT * FROM sessions WHERE closed_at IS NULL"):
+        assert session["user_identity"] not in changed["disabled"]
+
+
 def check_plans(ledger: Path, by_type: dict[str, list[Entry]]) -> None:
     kept = {row["plan_id"]: row["phase"] for row in rows(ledger, "SELECT * FROM plans")}
     assert once(by_type["plan.created"], "plan_id") == {*kept} | deleted(by_type, "plan")
@@ -152,7 +172,7 @@ def check_sandboxes(ledger: Path, project: Project, by_type: dict[str, list[Entr
     directory = ledger.with_name("audit.db.sandboxes")
     # A lock file is empty; one whose maker died at once, before its intent, is left.
     there = {str(path) for path in directory.glob("*") if path.suffix != ".lock"}
-    assert there == paths
+    assert there == paths | {f"{path}.sandbox.json" for path in paths}
     assert project.worktrees() == 1 + len(paths)
     assert len(project.branches()) == 1 + len(paths)
 

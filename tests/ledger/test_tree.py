@@ -3,6 +3,7 @@
 import random
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -33,7 +34,8 @@ def check_tree(path: Path) -> CompactRange:
         for position, digest in enumerate(hashes, first)
     }
     with closing(apsw.Connection(str(path))) as database:
-        ((size, hashes),) = database.execute("SELECT size, hashes FROM tree").fetchall()
+        heads: list[Any] = database.execute("SELECT size, hashes FROM tree").fetchall()
+        ((size, hashes),) = heads
         assert CompactRange.of_bytes(size, hashes) == grown
         rows = database.execute("SELECT level, position, hash FROM tree_nodes").fetchall()
         assert {(level, position): digest for level, position, digest in rows} == expected

@@ -188,6 +188,7 @@ def test_a_kill_on_the_way_leaves_the_old_version(tmp_path: Path, kind: Kind) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_kill_before_any_statement_leaves_the_old_version(tmp_path: Path, kind: Kind) -> None:
     last = statements(kind, tmp_path / "counted")
     check_kills(kind, tmp_path, range(1, last + 1))

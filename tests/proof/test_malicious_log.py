@@ -6,7 +6,9 @@ elsewhere, the side file or a witness's, he mostly cannot reach.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import pytest
@@ -156,6 +158,21 @@ def stored_bytes_that_are_no_event(log: Log) -> None:
     sql(log, f"UPDATE entries SET body = x'7b7d' WHERE log_index = {VICTIM}")
 
 
+@case("edited", "sequence_gap", at=VICTIM)
+def a_column_that_is_no_text(log: Log) -> None:
+    sql(log, f"UPDATE entries SET producer = CAST(x'ff' AS TEXT) WHERE log_index = {VICTIM}")
+
+
+@case("edited", at=VICTIM)
+def a_user_that_is_no_text(log: Log) -> None:
+    sql(log, f"UPDATE entries SET user_identity = CAST(x'ff' AS TEXT) WHERE log_index = {VICTIM}")
+
+
+@case("bad_signature")
+def a_checkpoint_that_is_no_text(log: Log) -> None:
+    sql(log, "UPDATE signed_notes SET note = CAST(x'ff' AS TEXT) WHERE number = 4")
+
+
 @case("edited", at=VICTIM)
 def the_bytes_of_another_entry(log: Log) -> None:
     sql(
@@ -299,7 +316,8 @@ def the_tail_cut_with_the_side_file_and_caught_by_a_witness(log: Log) -> None:
 @case("truncated")
 def the_tail_cut_and_signed_again_where_it_ends_now(log: Log) -> None:
     with forging.forging(log.path) as database:
-        size = forging.checkpoints(database)[-2][1] + 1
+        sizes = [row[1] for row in forging.checkpoints(database)]
+        size = next(each for each in range(sizes[4] + 1, ENTRIES) if each not in sizes)
         forging.cut(database, size)
         root = forging.roots(database, [size])[size]
         note = forging.sign(Checkpoint(origin_of(log), size, root), forging.signer_of(log.key))
@@ -310,12 +328,25 @@ def the_tail_cut_and_signed_again_where_it_ends_now(log: Log) -> None:
 def the_tail_cut_and_the_log_gone_on_with(log: Log) -> None:
     with forging.forging(log.path) as database:
         forging.cut(database, 9_000)
-    before = log.side.read_text()
+    # Out of the way: a system does not sign beside a side file that knows of more.
+    aside = log.side.rename(log.side.with_name("aside"))
     with AuditSystem.open(log.path, service="later") as system:
         for number in range(ENTRIES // 4):
             system.audit.tell(Noted(number=number))
         system.flush(timeout=WAIT_S)
-    log.side.write_text(before)
+    aside.replace(log.side)
+
+
+@case("edited")
+def the_tail_cut_and_the_log_gone_on_with_unsigned(log: Log) -> None:
+    with forging.forging(log.path) as database:
+        forging.cut(database, 9_000)
+        signed = forging.checkpoints(database)
+    with AuditSystem.open(log.path, service="later") as system:
+        for number in range(ENTRIES // 4):
+            system.audit.tell(Noted(number=number))
+    with closing(sqlite3.connect(log.path)) as database:
+        assert forging.checkpoints(database) == signed
 
 
 # -- all of it --------------------------------------------------------------------------------
@@ -485,20 +516,45 @@ def another_id_of_the_ledger(log: Log) -> None:
     sql(log, f"UPDATE ledger SET ledger_id = '{'0' * 32}'")
 
 
+# -- the file itself --------------------------------------------------------------------------
+
+
+def in_the_file(log: Log) -> tuple[bytearray, int]:
+    """The bytes of the file, and where the stored bytes of the victim are."""
+    with closing(sqlite3.connect(log.path)) as database:
+        body = forging.body_of(database, VICTIM)
+    data = bytearray(log.path.read_bytes())
+    assert data.count(body[-120:]) == 1
+    return data, data.index(body[-120:])
+
+
+@case("edited", at=VICTIM)
+def a_single_bit_of_the_file(log: Log) -> None:
+    data, place = in_the_file(log)
+    data[place] ^= 1
+    log.path.write_bytes(data)
+
+
+@case("edited", "sequence_gap", at=VICTIM)
+def a_page_of_the_file_overwritten(log: Log) -> None:
+    data, place = in_the_file(log)
+    first = place // 4096 * 4096
+    data[first : first + 4096] = bytes(4096)
+    log.path.write_bytes(data)
+
+
 # -- the database, and the journal ------------------------------------------------------------
 
 
 @case("schema_drift")
 def a_trigger_left_out(log: Log) -> None:
-    with forging.forging(log.path):
-        pass
-    with forging.closing(forging.sqlite3.connect(log.path)) as database:
+    with closing(sqlite3.connect(log.path)) as database:
         database.execute("DROP TRIGGER entries_are_never_deleted")
 
 
 @case("schema_drift")
 def a_trigger_that_lets_deletions_through(log: Log) -> None:
-    with forging.closing(forging.sqlite3.connect(log.path)) as database:
+    with closing(sqlite3.connect(log.path)) as database:
         database.execute("DROP TRIGGER entries_are_never_deleted")
         database.execute(
             "CREATE TRIGGER entries_are_never_deleted BEFORE DELETE ON entries BEGIN SELECT 1; END"
@@ -507,7 +563,7 @@ def a_trigger_that_lets_deletions_through(log: Log) -> None:
 
 @case("schema_drift")
 def a_trigger_of_the_thiefs_own(log: Log) -> None:
-    with forging.closing(forging.sqlite3.connect(log.path)) as database:
+    with closing(sqlite3.connect(log.path)) as database:
         database.execute(
             "CREATE TRIGGER quiet BEFORE INSERT ON entries WHEN NEW.user_identity = 'mallory'"
             " BEGIN SELECT RAISE(IGNORE); END"
@@ -516,7 +572,7 @@ def a_trigger_of_the_thiefs_own(log: Log) -> None:
 
 @case("schema_drift")
 def an_index_left_out(log: Log) -> None:
-    with forging.closing(forging.sqlite3.connect(log.path)) as database:
+    with closing(sqlite3.connect(log.path)) as database:
         database.execute("DROP INDEX entries_by_id")
 
 

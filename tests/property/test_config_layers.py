@@ -53,7 +53,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 PINS = st.integers(0, 9).map("hidden-pin-{}".format)
 VALUES: Final = {"top": NUMBERS, "table.number": NUMBERS, "table.text": TEXTS, "table.pin": PINS}
 SETTINGS = st.sampled_from(KEYS).flatmap(lambda key: st.tuples(st.just(key), VALUES[key]))
-CONTENTS = st.fixed_dictionaries({}, optional=VALUES)  # type: ignore[arg-type]
+CONTENTS = st.fixed_dictionaries({}, optional=VALUES)
 UNFIT = st.sampled_from(
     [("top", "many"), ("table.number", "x"), ("table.txet", "typo"), ("new", 1), ("table", 2)]
 )
@@ -240,17 +240,18 @@ def plain(value: Any) -> Any:
 _SLOW_TO_START = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-class TestConfigLayers(ConfigMachine.TestCase):  # type: ignore[misc, name-defined]
+class TestConfigLayers(ConfigMachine.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(
-        max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=_SLOW_TO_START
+        max_examples=6, stateful_step_count=16, deadline=None, suppress_health_check=_SLOW_TO_START
     )
 
 
 @pytest.mark.slow
-class TestConfigLayersAtLength(ConfigMachine.TestCase):  # type: ignore[misc, name-defined]
+@pytest.mark.timeout(900)
+class TestConfigLayersAtLength(ConfigMachine.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(
-        max_examples=200,
-        stateful_step_count=50,
+        max_examples=100,
+        stateful_step_count=40,
         deadline=None,
         suppress_health_check=_SLOW_TO_START,
     )

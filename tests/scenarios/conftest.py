@@ -35,6 +35,12 @@ def main_job(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trai
 
 
 @pytest.fixture(scope="session")
+def second_thoughts(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trail:
+    """What a plan left that was corrected and approved, and one that was denied."""
+    return stories.told(tmp_path_factory.mktemp("second-thoughts"), stories.second_thoughts)
+
+
+@pytest.fixture(scope="session")
 def troubles(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trail:
     """What everything that goes wrong left."""
     return stories.told(tmp_path_factory.mktemp("troubles"), stories.troubles, after_a_death=True)
@@ -42,10 +48,13 @@ def troubles(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Trai
 
 @pytest.fixture(scope="session")
 def trails(
-    main_job: Trail, troubles: Trail, tmp_path_factory: pytest.TempPathFactory
+    main_job: Trail,
+    second_thoughts: Trail,
+    troubles: Trail,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Trail]:
     """What each story left, by its name."""
-    found = {"main_job": main_job, "troubles": troubles}
+    found = {"main_job": main_job, "second_thoughts": second_thoughts, "troubles": troubles}
     for path in sorted(Path(__file__).parent.glob("story_*.py")):
         name = path.stem.removeprefix("story_")
         module = import_module(f"tests.scenarios.{path.stem}")

@@ -126,6 +126,30 @@ def main_job(system: AuditSystem, project: Project) -> None:
         system.sessions.close(session.session_id).get(timeout=WAIT_S)
 
 
+def second_thoughts(system: AuditSystem, project: Project) -> None:
+    """A plan whose work decides and checks, is corrected, approved and applied; one is denied."""
+    plans, apply = system.plans, system.apply
+    with bind(identity="alice"):
+        plan = plans.create(
+            action="Greet", project=project.path, needs_approval=True, attempts_max=2
+        ).get(timeout=WAIT_S)
+        plans.strategize(plan.plan_id, strategy="politely").get(timeout=WAIT_S)
+        apply.execute(plan.plan_id, works.greet).get(timeout=WAIT_S)
+        decided = plans.decisions(plan.plan_id).get(timeout=WAIT_S)
+        plans.correct(
+            plan.plan_id,
+            decision_id=decided[1].decision_id,
+            mode="revert",
+            guidance="hello",
+        ).get(timeout=WAIT_S)
+        apply.execute(plan.plan_id, works.greet).get(timeout=WAIT_S)
+    with bind(identity="bob"):
+        plans.approve(plan.plan_id, reason="friendly").get(timeout=WAIT_S)
+        apply.apply(plan.plan_id).get(timeout=WAIT_S)
+        child = plans.create(action="Shout", project=project.path, needs_approval=True)
+        plans.deny(child.get(timeout=WAIT_S).plan_id, reason="too loud").get(timeout=WAIT_S)
+
+
 def troubles(system: AuditSystem, project: Project) -> None:
     """Everything that goes wrong or away: each event of it has its real cause."""
     auth, plans, apply, sessions = system.auth, system.plans, system.apply, system.sessions

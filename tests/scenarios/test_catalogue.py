@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minutebook.domain.event import AuditEvent, registered_types
+from minutebook.domain.surrogates import ESCAPE, unescape_all
 from minutebook.domain.upcasting import event_from
 from tests.scenarios.stories import Trail
 
@@ -59,13 +60,14 @@ def test_each_event_is_told_by_whom_its_class_says(trails: dict[str, Trail]) -> 
 
 
 def test_each_entry_reads_as_an_event_of_its_class(trails: dict[str, Trail]) -> None:
-    """Of what the host's classes are known here as well."""
+    """Of what the host's classes are known here as well; whatever the names are."""
+    assert any(ESCAPE in row["user_identity"] for row in trails["odd_names"].of("story_test.told"))
     for trail in trails.values():
         for row in trail.entries:
             if row["type"] in registered_types():
                 event = event_from(row["body"])
                 assert (event.id, event.type) == (row["id"], row["type"])
-                assert event.user_identity == row["user_identity"]
+                assert event.user_identity == unescape_all(row["user_identity"])
 
 
 def test_every_kind_of_entity_is_deleted(main_job: Trail, troubles: Trail) -> None:
@@ -107,6 +109,7 @@ def test_outcomes_tell_failures_from_successes(main_job: Trail, troubles: Trail)
         "plan.apply_completed",
         "plan.cancelled",
         "sandbox.release_failed",
+        "validation.failed",
         "audit.gap",
     }
     denied = {entry["type"] for entry in entries if entry["outcome"] == "denied"}
@@ -121,3 +124,39 @@ def test_a_dead_process_is_heard_to_the_last_word(troubles: Trail) -> None:
     (recovered,) = troubles.of("audit.recovered")
     assert recovered["payload"]["from_producer"] == words[0]["producer"]
     assert recovered["payload"]["found"] >= recovered["payload"]["committed"]
+
+
+def test_second_thoughts_are_told_in_their_order(second_thoughts: Trail) -> None:
+    """What was decided, what was done, what was corrected, and who approved of the rest."""
+    entries = [entry for entry in second_thoughts.entries if entry["plan_id"] is not None]
+    first = entries[0]["plan_id"]
+    told = [entry["type"] for entry in entries if entry["plan_id"] == first]
+    work = ["decision.recorded", "checkpoint.created", "decision.recorded", "tool.invoked"]
+    assert told == [
+        *("plan.created", "plan.phase_changed", "plan.phase_changed", "sandbox.created"),
+        *work,
+        *("plan.phase_changed", "correction.applied"),
+        *work,
+        *("approval.granted", "plan.phase_changed", "resource.modified", "plan.apply_completed"),
+        *("plan.phase_changed", "plan.applied", "sandbox.released"),
+    ]
+    (correction,) = second_thoughts.of("correction.applied")
+    (checkpoint, _) = second_thoughts.of("checkpoint.created")
+    payload = correction["payload"]
+    decisions = [entry["payload"] for entry in second_thoughts.of("decision.recorded")]
+    assert payload["original_decision_id"] == decisions[1]["decision_id"]
+    assert payload["checkpoint_id"] == checkpoint["payload"]["checkpoint_id"]
+    assert (payload["mode"], payload["guidance"]) == ("revert", "hello")
+    assert decisions[1]["parent_decision_id"] == decisions[0]["decision_id"]
+    assert [decision["choice"] for decision in decisions] == ["yes", "goodbye", "yes", "hello"]
+    (granted,) = second_thoughts.of("approval.granted")
+    assert (granted["user_identity"], granted["payload"]["approver"]) == ("bob", "bob")
+    (denied,) = second_thoughts.of("approval.denied")
+    (end,) = (e for e in entries if e["payload"].get("phase_to") == "constrained")
+    assert end["plan_id"] == denied["plan_id"] != first
+    assert (denied["outcome"], end["outcome"]) == ("denied", "denied")
+    assert "too loud" in end["outcome_reason"]
+    tools = [entry["payload"] for entry in second_thoughts.of("tool.invoked")]
+    assert [tool["tool_name"] for tool in tools] == ["cat", "cat"]
+    assert tools[0]["arguments"].startswith("[secret hmac-sha256:")
+    assert (second_thoughts.project.path / "README.md").read_text() == "hello\n"

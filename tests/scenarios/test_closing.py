@@ -125,10 +125,16 @@ def test_a_host_that_forgets_to_close_or_is_killed_leaves_no_process(
     types = [entry["type"] for entry in read(ledger)]
     if end.startswith("time"):
         assert types[-1] == "sandbox.created"
-        # Nothing of it is stuck: who opens the trail next can cancel what was interrupted.
+        # Nothing of it is stuck: who opens the trail next puts the plan right.
         with AuditSystem.open(ledger) as system:
-            cancelled = system.plans.cancel(plan_id, reason="host died").get(timeout=WAIT_S)
-        assert {held.kind for held in cancelled.released} == {"git_worktree", "git_branch"}
+            plan = system.plans.get(plan_id).get(timeout=WAIT_S)
+            assert (plan.phase, plan.ended_in) == (Phase.ERRORED, Phase.EXECUTE)
+            assert system.sandboxes.orphans().get(timeout=WAIT_S) == ()
+        told = read(ledger)[len(types) :]
+        ends = [entry for entry in told if entry["plan_id"] == plan_id]
+        expected = ["plan.phase_changed", "plan.errored", "sandbox.released"]
+        assert [entry["type"] for entry in ends] == expected
+        assert ends[1]["payload"]["error_type"] == "WorkerDied"
     else:
         assert types[-3:] == ["plan.errored", "sandbox.released", "audit.closed"]
     assert project.branches() == ["main"]

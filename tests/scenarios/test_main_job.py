@@ -21,6 +21,7 @@ def test_the_trail_tells_it_in_order_and_of_whom(main_job: Trail) -> None:
         ("config.changed", "alice"),
         ("plan.created", "alice"),
         ("sandbox.created", "alice"),
+        ("validation.passed", "alice"),
         *[("resource.modified", "alice")] * 11,
         ("plan.apply_completed", "alice"),
         ("plan.applied", "alice"),

@@ -6,7 +6,7 @@ import random
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minutebook.domain.entry import leaf_hash
@@ -190,6 +190,7 @@ def test_proofs_of_all_sizes_are_those_of_the_definition_and_verify() -> None:
             assert verify_consistency(old, tree.root(0, old), size, root, proof)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 700), max_size=8), st.integers(0, 2**32))
 def test_batches_of_any_size_grow_the_same_tree(batches: list[int], seed: int) -> None:
     tree = naive(sum(batches), seed)
@@ -212,6 +213,7 @@ def test_batches_of_any_size_grow_the_same_tree(batches: list[int], seed: int) -
     assert all(node == tree.node(*place) for place, node in nodes.items())
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_large_trees_prove_and_what_is_changed_does_not(data: st.DataObject) -> None:
     size = data.draw(st.integers(2, 5000), "size")

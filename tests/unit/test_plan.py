@@ -3,7 +3,13 @@
 import pytest
 
 from minutebook.domain import IllegalTransition, Phase
-from minutebook.domain.plan import TRANSITIONS, ProcessingState, check_transition, is_ended
+from minutebook.domain.plan import (
+    TRANSITIONS,
+    ProcessingState,
+    check_correction,
+    check_transition,
+    is_ended,
+)
 
 STEPS = {
     "action": ["strategize", "cancelled", "errored", "constrained"],
@@ -50,3 +56,27 @@ def test_a_phase_without_a_next_one_is_an_end() -> None:
     assert {phase for phase in Phase if is_ended(phase)} == {
         phase for phase in Phase if not STEPS[phase.value]
     }
+
+
+@pytest.mark.parametrize("current", Phase)
+@pytest.mark.parametrize("wanted", Phase)
+def test_a_correction_re_enters_what_the_plan_has_had_and_is_not_working_on(
+    current: Phase, wanted: Phase
+) -> None:
+    """From an end, what is legal is what was legal where the plan ended."""
+    had = {Phase.STRATEGIZE: ["strategize"], Phase.EXECUTE: ["strategize", "execute"]}
+    living = [phase for phase in Phase if not is_ended(phase)]
+    for ended_in in (None, *living) if current in ("errored", "constrained") else (None,):
+        legal = had.get(current if ended_in is None else ended_in, [])
+        for state in ProcessingState:
+            if wanted in legal and state is not ProcessingState.PROCESSING:
+                check_correction("p-1", current, state, ended_in, wanted)
+                continue
+            with pytest.raises(IllegalTransition) as caught:
+                check_correction("p-1", current, state, ended_in, wanted)
+            if state is ProcessingState.PROCESSING:
+                assert "is being worked on" in str(caught.value)
+            elif legal:
+                assert str(caught.value).endswith(f"it may re-enter {', '.join(legal)}.")
+            else:
+                assert str(caught.value).endswith(": create a new plan.")

@@ -121,6 +121,8 @@ def _catalogue() -> list[type[AuditEvent]]:
 def test_the_catalogue_is_this() -> None:
     assert sorted(cls.type for cls in _catalogue()) == [
         "access.denied",
+        "approval.denied",
+        "approval.granted",
         "audit.archived",
         "audit.checkpointed",
         "audit.closed",
@@ -131,7 +133,10 @@ def test_the_catalogue_is_this() -> None:
         "audit.sealed",
         "auth.failed",
         "auth.succeeded",
+        "checkpoint.created",
         "config.changed",
+        "correction.applied",
+        "decision.recorded",
         "entity.deleted",
         "hold.lifted",
         "hold.placed",
@@ -150,8 +155,11 @@ def test_the_catalogue_is_this() -> None:
         "subject.forgotten",
         "token.created",
         "token.revoked",
+        "tool.invoked",
         "user.changed",
         "user.created",
+        "validation.failed",
+        "validation.passed",
     ]
 
 

@@ -248,3 +248,31 @@ def test_no_message_shows_a_secret() -> None:
         with pytest.raises(InvalidEvent) as caught:
             body_of(Anything(value=value))
         assert SECRET not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "kept"),
+    [
+        ("password=hunter2 user=bob", "hunter2", "user=bob"),
+        ('{"apiKey": "abc123", "name": "n"}', "abc123", '"name": "n"'),
+        ("Authorization: Bearer abc.def-123", "abc.def-123", "Authorization"),
+        ("clone https://bob:s3cr3t@host/x.git", "s3cr3t", "@host/x.git"),
+        ("error: password=hunter2", "hunter2", "error: password="),
+        ("GITHUB_TOKEN: ghp_0123", "ghp_0123", "GITHUB_TOKEN: "),
+    ],
+)
+def test_secrets_in_a_text_are_masked(text: str, secret: str, kept: str) -> None:
+    """What a program printed is masked by what stands before the value, and nothing else is."""
+    masked = REDACTOR.mask_text(text)
+    assert secret not in masked
+    assert kept in masked
+    assert masked.count("[secret hmac-sha256:") == 1
+
+
+def test_a_text_and_a_command_without_secrets_stay_as_they_are() -> None:
+    text = "3 tests passed: tokens=12 ok, password_policy=strict\nhttps://host/a:b@c"
+    assert REDACTOR.mask_text(text) == text
+    masked = REDACTOR.mask_command(["curl", "--password", "hunter2", "--user", "bob", "x"])
+    assert masked[3:] == ("--user", "bob", "x")
+    assert masked[2].startswith("[secret")
+    assert REDACTOR.mask_command(["make", "test"]) == ("make", "test")

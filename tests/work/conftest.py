@@ -89,6 +89,24 @@ def bad_steps(ctx):
         raise AssertionError(arguments)
     ctx.step("n" * 100_000)
 
+def noting(ctx):
+    ctx.decide("q \\ud800", choice="c")
+    for fd in range(3, 64):
+        try:
+            os.write(fd, b'{"note": 1}\\n{"note": "x", "fields": 2}\\n')
+        except OSError:
+            pass
+    ctx.tool("len", len, [1])
+    try:
+        ctx.tool("exit", ["sh", "-c", "exit 3"], check=True)
+    except subprocess.CalledProcessError:
+        pass
+    try:
+        ctx.decide("q", choice="c", alternatives=["\\u1234" * 4000] * 20)
+    except ValueError:
+        return
+    raise AssertionError("too long")
+
 def garbage(ctx):
     for fd in range(3, 64):
         try:

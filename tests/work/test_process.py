@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -392,3 +393,34 @@ def test_a_script_without_a_main_guard_is_told_so(works: Path, sandbox: Path) ->
     output = run_script(works, sandbox, "True")
     assert "result 1" in output
     assert '__name__ == "__main__"' in output
+
+
+def test_a_flood_on_both_streams_is_bounded_and_its_end_is_kept(sandbox: Path) -> None:
+    """100 MB each: neither memory nor disk takes them, and the last words are there."""
+    flood = "head -c 100000000 /dev/zero | tr '\\0' x"
+    command = ["sh", "-c", f"({flood}) & ({flood}) >&2; wait; echo; echo the end"]
+    tracemalloc.start()
+    try:
+        with start(command, sandbox) as process:
+            result = process.wait()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert result.ok
+    assert result.output_tail.endswith("x\nthe end\n")
+    assert len(result.output_tail) == OUTPUT_BYTES_MAX
+    assert peak < 20 * OUTPUT_BYTES_MAX
+    assert list(sandbox.iterdir()) == []
+
+
+def test_what_the_context_notes_arrives_in_order_and_is_not_taken_from_garbage(
+    sandbox: Path,
+) -> None:
+    notes: list[tuple[str, dict[str, Any]]] = []
+    with start("noting", sandbox) as process:
+        result = process.wait(on_note=lambda kind, fields: notes.append((kind, fields)))
+    assert (result.ok, result.error) == (True, None)
+    assert [kind for kind, _ in notes] == ["decision", "tool", "tool"]
+    assert notes[0][1]["question"] == "q \ud800"
+    assert notes[1][1].keys() == {"tool_name", "arguments", "seconds", "ok"}
+    assert (notes[2][1]["exit_code"], notes[2][1]["ok"]) == (3, False)

@@ -41,6 +41,8 @@ class Host:
     """Its file, where it was given."""
     identity: str
     """As whom."""
+    on_behalf_of: str | None
+    """For whom."""
     session_id: str | None
     """In which session."""
     json: bool
@@ -61,7 +63,11 @@ class Host:
             raise LedgerMissing(msg)
         with (
             AuditSystem.open(ledger, service=SERVICE) as system,
-            bind(identity=self.identity, session_id=self.session_id),
+            bind(
+                identity=self.identity,
+                on_behalf_of=self.on_behalf_of,
+                session_id=self.session_id,
+            ),
         ):
             yield system
 
@@ -70,15 +76,15 @@ class Host:
 
         Args:
             answer: a state, a sequence of them, or nothing.
-            columns: names of the fields that a table shows of each; all when not given.
+            columns: names of what a table shows of each.
         """
-        plain = self._plain(answer)
         if self.json:
-            sys.stdout.buffer.write(document(plain) + b"\n")
+            sys.stdout.buffer.write(document(self._plain(answer)) + b"\n")
         elif isinstance(answer, Sequence):
-            _print_table(unescape_all(plain), columns)
+            rows = [{name: getattr(item, name) for name in columns} for item in answer]
+            _print_table(columns, unescape_all(self._plain(rows)))
         else:
-            _print_object(unescape_all(plain))
+            _print_object(unescape_all(self._plain(answer)))
 
     def say(self, line: str, answer: Any) -> None:
         """Print one line; or, with ``--json``, what a service answered."""
@@ -159,13 +165,12 @@ def _in_clear(value: Any) -> Any:
     return value
 
 
-def _print_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+def _print_table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         print("none", file=sys.stderr)
         return
-    names = columns or tuple(rows[0])
-    cells = [tuple(_cell(name, row[name]) for name in names) for row in rows]
-    for line in aligned([names, *cells]):
+    cells = [tuple(_cell(name, row[name]) for name in columns) for row in rows]
+    for line in aligned([columns, *cells]):
         print(line)
 
 

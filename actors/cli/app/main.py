@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from minutebook.actors.cli.app import config, plan, sandbox, session, token, user
+from minutebook.actors.cli.app import (
+    config,
+    delegation,
+    plan_review,
+    sandbox,
+    session,
+    token,
+    user,
+)
 from minutebook.actors.cli.app.host import Host, noun, password_from_environment
 
 app = noun("Use the services of a ledger's host: sessions, users, tokens, settings, plans.")
@@ -16,9 +24,10 @@ app = noun("Use the services of a ledger's host: sessions, users, tokens, settin
 for name, commands in (
     ("user", user.app),
     ("token", token.app),
+    ("delegation", delegation.app),
     ("session", session.app),
     ("config", config.app),
-    ("plan", plan.app),
+    ("plan", plan_review.app),
     ("sandbox", sandbox.app),
 ):
     app.add_typer(commands, name=name)
@@ -43,6 +52,9 @@ def options(
             "--as", metavar="NAME", help="Who acts; the user of this machine when not given."
         ),
     ] = None,
+    on_behalf_of: Annotated[
+        str | None, typer.Option(metavar="NAME", help="For whom, where that is somebody else.")
+    ] = None,
     session_id: Annotated[
         str | None, typer.Option("--session", metavar="ID", help="In which session.")
     ] = None,
@@ -56,6 +68,7 @@ def options(
     context.obj = Host(
         ledger=ledger,
         identity=getpass.getuser() if identity is None else identity,
+        on_behalf_of=on_behalf_of,
         session_id=session_id,
         json=json,
         password=password_from_environment(),

@@ -24,12 +24,30 @@ app = noun("Plans: changes to projects, from the wish to the commit.")
 def create(
     context: typer.Context,
     action: Annotated[str, typer.Argument(metavar="ACTION", help="What it is to do, in words.")],
-    project: Annotated[Path, typer.Option(metavar="PATH", help="The project's directory.")],
+    project: Annotated[
+        list[Path],
+        typer.Option(metavar="PATH", help="A project's directory. Give it again for more."),
+    ],
+    parent: Annotated[
+        str | None, typer.Option(metavar="PLAN", help="The plan that it is a part of.")
+    ] = None,
+    needs_approval: Annotated[
+        bool, typer.Option("--needs-approval", help="It has to be approved before an apply.")
+    ] = False,
+    attempts_max: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How often it may be executed.")
+    ] = 10,
 ) -> None:
-    """Make a plan for a project, and print its id."""
+    """Make a plan for a project, or for several, and print its id."""
     host = host_of(context)
     with host.opened(make=True) as system:
-        plan = system.plans.create(action=action, project=project).get()
+        plan = system.plans.create(
+            action=action,
+            projects=project,
+            parent_plan_id=parent,
+            needs_approval=needs_approval,
+            attempts_max=attempts_max,
+        ).get()
     host.say(plan.plan_id, plan)
 
 
@@ -66,6 +84,9 @@ def execute(
             metavar="MODULE:FUNCTION", help="A function that does it, instead of a command."
         ),
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="The sandbox survives the plan's end, until a release.")
+    ] = False,
 ) -> None:
     """Run a plan's work in a sandbox, and wait for its end."""
     host = host_of(context)
@@ -73,7 +94,7 @@ def execute(
         msg = "execute: give either a command after --, or --call MODULE:FUNCTION."
         raise InvalidCommand(msg)
     with host.opened() as system:
-        done = system.apply.execute(plan_id, command or call or "").get()
+        done = system.apply.execute(plan_id, command or call or "", keep=keep).get()
     if host.json:
         host.answer(done)
         return
@@ -133,12 +154,15 @@ def list_plans(
     phase: Annotated[
         Phase | None, typer.Option(metavar="PHASE", help="Only those in this phase.")
     ] = None,
+    parent: Annotated[
+        str | None, typer.Option(metavar="PLAN", help="Only the children of this one.")
+    ] = None,
 ) -> None:
     """List the plans, oldest first."""
     host = host_of(context)
     with host.opened() as system:
-        found = system.plans.list(phase=phase).get()
-    host.answer(found, "plan_id", "phase", "processing_state", "action", "project_name")
+        found = system.plans.list(phase=phase, parent=parent).get()
+    host.answer(found, "plan_id", "phase", "processing_state", "action", "project_names")
 
 
 @app.command("show", epilog="Example: minutebook app --ledger audit.db plan show PLAN")

@@ -25,11 +25,19 @@ def create(
         str | None,
         typer.Option(metavar="TEXT", help="Program or address that it comes from."),
     ] = None,
+    expires_in: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="When it ends in any case.")
+    ] = None,
+    idle_limit: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="When it ends without a use.")
+    ] = None,
 ) -> None:
     """Begin a session, and print its id."""
     host = host_of(context)
     with host.opened(make=True) as system:
-        session = system.sessions.create(actor_name=actor_name, client=client).get()
+        session = system.sessions.create(
+            actor_name=actor_name, client=client, expires_in=expires_in, idle_limit=idle_limit
+        ).get()
     host.say(session.session_id, session)
 
 
@@ -52,6 +60,15 @@ def show(context: typer.Context, session_id: Id) -> None:
     with host.opened() as system:
         found = system.sessions.get(session_id).get()
     host.answer(found)
+
+
+@app.command("touch", epilog="Example: minutebook app --ledger audit.db session touch ID")
+def touch(context: typer.Context, session_id: Id) -> None:
+    """Note that a session is used, which puts off its idle limit."""
+    host = host_of(context)
+    with host.opened() as system:
+        used = system.sessions.touch(session_id).get()
+    host.say(f"session {used.session_id} is open", used)
 
 
 @app.command("close", epilog="Example: minutebook app --ledger audit.db session close ID")
