@@ -156,13 +156,17 @@ CREATE TABLE pruned (
 CREATE UNIQUE INDEX pruned_by_id ON pruned (id);
 CREATE INDEX pruned_by_told_at ON pruned (told_at);
 
--- Only into the transaction that tells it: the newest entry is the `audit.pruned` that says so,
--- and what is written down is what the entry is. What explains the ledger itself always stays.
+-- Only with what tells it: the newest entry is the `audit.pruned` that says so, rows come in order
+-- up to the last that it names, and what is written down is what the entry is. What explains the
+-- ledger itself always stays.
 CREATE TRIGGER pruned_is_told BEFORE INSERT ON pruned
 WHEN NOT EXISTS (
     SELECT 1 FROM entries AS told, entries AS gone
     WHERE told.log_index = NEW.told_at AND told.type = 'audit.pruned'
     AND told.log_index = (SELECT max(log_index) FROM entries)
+    AND NEW.log_index <= CAST(told.body AS TEXT) ->> '$.payload.last_index'
+    AND NEW.log_index > coalesce(
+        (SELECT max(log_index) FROM pruned WHERE told_at = NEW.told_at), -1)
     AND gone.log_index = NEW.log_index AND gone.log_index < told.log_index
     AND gone.id = NEW.id AND gone.recorded_at = NEW.recorded_at
     AND gone.producer = NEW.producer AND gone.producer_seq = NEW.producer_seq

@@ -29,7 +29,7 @@ from minutebook.actors.ledger.signed_notes import (
 )
 from minutebook.actors.ledger.signing import SIDE_LOG_SUFFIX
 from minutebook.actors.ledger.snapshot import Snapshot, read_snapshot
-from minutebook.actors.ledger.tombstones import check_tombstones, has_tombstones
+from minutebook.actors.ledger.tombstones import check_tombstones, count_before, has_tombstones
 from minutebook.actors.ledger.tree import StoredNodes
 from minutebook.actors.ledger.unrecovered import unrecovered_journals
 from minutebook.domain.checkpoint import Checkpoint
@@ -140,6 +140,7 @@ class _Verification:
         start = 0
         if self._since is not None:
             start = self._start_behind(self._since, trusted, heads, end)
+            self._pruned = self._file.run(lambda connection: count_before(connection, start))
         check, sequences, count = self._follow(snapshot, heads, start, end)
         self._findings += sequences.findings()
         self._findings += self._file.run(

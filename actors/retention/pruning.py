@@ -263,7 +263,7 @@ class Pruner:
             f"INSERT INTO pruned (told_at, {STONE_COLUMNS})"
             " SELECT ?, log_index, entries.id, recorded_at, producer, producer_seq,"
             " gone.value ->> 1, leaf_hash FROM json_each(?) AS gone JOIN entries"
-            " ON log_index = gone.value ->> 0",
+            " ON log_index = gone.value ->> 0 ORDER BY log_index",
             (told_at, indexes),
         )
         connection.execute(
