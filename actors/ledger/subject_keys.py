@@ -161,7 +161,7 @@ class SubjectKeys:
         hold(descriptor)
         try:
             _lock(descriptor, self.path)
-            if os.fstat(descriptor).st_size < _SLOT:
+            if _is_new(descriptor):
                 os.pwrite(descriptor, _MAGIC.ljust(_SLOT, b"\0"), 0)
                 os.fsync(descriptor)
                 _sync_directory(self.path.parent)
@@ -223,6 +223,12 @@ def _lock(descriptor: int, path: Path) -> None:
             time.sleep(0.001)
         else:
             return
+
+
+def _is_new(descriptor: int) -> bool:
+    """Tell whether a file has no header yet, or one that a crash cut off."""
+    head = os.pread(descriptor, _SLOT, 0)
+    return len(head) < _SLOT and _MAGIC.ljust(_SLOT, b"\0").startswith(head)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -36,7 +36,7 @@ class Moved(AuditEvent, type="retention_test.moved"):
 
     customer: str
     address: Annotated[str | None, Personal(subject="customer")] = None
-    phones: Annotated[tuple[str, ...], Personal()] = ()
+    phones: Annotated[tuple[str, ...] | None, Personal()] = None
 
 
 def fill(path: Path, count: int, **settings: Any) -> None:

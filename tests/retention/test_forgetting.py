@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from minutebook.domain.encoding import Encoder
 from minutebook.domain.errors import SubjectKeysError, UnknownSubject
 from minutebook.domain.personal import SEALED
 from minutebook.domain.query import EntryFilter
-from tests.retention.conftest import WAIT_S, Moved, clerk_of, redactor_of
+from tests.retention.conftest import WAIT_S, Moved, Noted, clerk_of, redactor_of
 
 ADDRESS = "Elm Street 5, Springwood"
 PHONE = "555-0199-2374"
@@ -32,11 +31,11 @@ SECRET = (ADDRESS.encode(), PHONE.encode())
 
 def files_with(directory: Path, needles: tuple[bytes, ...]) -> list[str]:
     """The files in which any of some bytes stand."""
-    found = []
-    for path in sorted(directory.rglob("*")):
-        if path.is_file() and any(needle in path.read_bytes() for needle in needles):
-            found.append(path.name)
-    return found
+    return [
+        path.name
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and any(needle in path.read_bytes() for needle in needles)
+    ]
 
 
 def keys_of(path: Path) -> SubjectKeys:
@@ -67,9 +66,9 @@ def test_they_are_in_clear_nowhere_and_gone_when_forgotten(tmp_path: Path) -> No
     keys = tmp_path / "audit.db.subject.keys"
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
     clear = {"customer": "c-1", "address": ADDRESS, "phones": [PHONE, "2"]}
-    assert [shown(path, str(index)) for index in (1, 2, 3)] == [clear] * 3
     with LedgerReader(path) as reader:
         entries = list(reader.entries(EntryFilter(types=("retention_test.moved",))))
+        assert [reader.revealed(entry) for entry in entries[:4]] == [clear] * 4
     assert entries[-1].payload["address"] is None
     event = entries[-1].event()
     assert isinstance(event, Moved)
@@ -89,9 +88,7 @@ def test_they_are_in_clear_nowhere_and_gone_when_forgotten(tmp_path: Path) -> No
     assert ADDRESS in program("show", str(path), "1")
     assert "1 key was destroyed" in program("forget", str(path), "c-1", "--as", "dpo")
     assert files_with(tmp_path, (destroyed,)) == []
-    assert (
-        '"[erased]"' in program("show", str(path), "1") or "[erased]" in shown(path, "1").values()
-    )
+    assert "[erased]" in program("show", str(path), "1")
     assert shown(path, "1") == {"customer": "c-1", "address": "[erased]", "phones": [PHONE, "2"]}
     report = verify_ledger(path)
     assert report.findings == ()
@@ -196,7 +193,6 @@ def test_marks_that_would_keep_nothing_secret_are_refused(tmp_path: Path) -> Non
 
     with MemoryTrail() as trail:
         with pytest.raises(InvalidEvent, match="user_identity, which says whom"):
-            trail.audit.tell(Moved(customer="c", phones=("1",)))
             trail.audit.ask(Moved(customer="c", phones=("1",)))
         with pytest.raises(InvalidEvent, match="personal fields"):
             trail.audit.ask(Wrapped(anything=[Inner(name=ADDRESS)]))
@@ -209,9 +205,7 @@ def test_marks_that_would_keep_nothing_secret_are_refused(tmp_path: Path) -> Non
 def test_others_are_written_as_fast_as_before(tmp_path: Path) -> None:
     """The fast path is a plain class's; one with a personal field is not plain."""
     encoder = Encoder(redactor_of(tmp_path / "audit.db"))
-    from tests.retention.conftest import Noted
-
     assert encoder.shape_of(Noted).field_count > 0
     assert encoder.shape_of(Moved).field_count == -1
     with clerk_of(tmp_path / "made.db"):
-        assert not os.path.exists(tmp_path / "made.db.subject.keys")
+        assert not (tmp_path / "made.db.subject.keys").exists()
