@@ -335,3 +335,20 @@ def test_a_forger_who_grows_the_tree_still_lacks_the_key(path: Path) -> None:
     with clerk_of(path) as clerk:
         clerk.enter(Noted(number=1))  # which grows the tree over all of it, and signs it
     assert [kind for kind, _ in named(path)] == ["deleted"]
+
+
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 100, 10))]
+)
+def test_a_ledger_that_lived_honestly_stays_honest(tmp_path: Path, seed: int) -> None:
+    """With what was killed, forked, told twice and lost between prunings."""
+    path = tmp_path / "audit.db"
+    rules = (Rule(keep=30), Rule(keep=0, types=("audit.gap", "audit.opened")), Rule(keep=5))
+    for number, rule in enumerate(rules):
+        command = [sys.executable, "-m", "tests.proof.living", str(path), str(seed + number)]
+        subprocess.run(command, cwd=ROOT, capture_output=True)
+        AuditSystem.open(path).close()
+        prune(path, rule)
+        report = verify_ledger(path)
+        assert report.findings == ()
+    assert report.pruned > 30
