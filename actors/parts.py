@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minutebook.actors.ledger.signing import KEY_SUFFIX, SIDE_LOG_SUFFIX, new_signing
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.teller import Teller
 from minutebook.domain.encoding import Encoder
@@ -28,6 +27,9 @@ def side_file(path: Path, suffix: str) -> Path:
 
 def open_ledger(path: str | os.PathLike[str], settings: Settings, encoder: Encoder) -> SqliteLedger:
     """Open the ledger; raises `LedgerError`."""
+    # Imported when a ledger is opened: a host's start-up need not wait for it.
+    from minutebook.actors.ledger.signing import new_signing
+
     return SqliteLedger(
         path,
         encoder,
@@ -43,6 +45,8 @@ def describe_signing(path: Path, settings: Settings) -> dict[str, Any]:
     Args:
         path: the ledger's file.
     """
+    from minutebook.actors.ledger.signing import KEY_SUFFIX, SIDE_LOG_SUFFIX
+
     secret = settings.signing_key
     return {
         "key_path": str(settings.signing_key_path or side_file(path, KEY_SUFFIX)),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import apsw
 import orjson
@@ -26,7 +26,6 @@ from minutebook.actors.ledger.opening import (
     resolve_ledger_path,
 )
 from minutebook.actors.ledger.place import Place, check_belongs, noted_id
-from minutebook.actors.ledger.signing import Signing
 from minutebook.actors.ledger.sqlite_errors import translated
 from minutebook.actors.ledger.transactions import transaction
 from minutebook.actors.ledger.tree import grow, read_head
@@ -41,7 +40,10 @@ from minutebook.domain.errors import (
     LedgerUnavailable,
     SigningFailed,
 )
-from minutebook.domain.note import VerifierKey
+
+if TYPE_CHECKING:
+    from minutebook.actors.ledger.signing import Signing
+    from minutebook.domain.note import VerifierKey
 
 logger = logging.getLogger("minutebook.audit")
 

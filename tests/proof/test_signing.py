@@ -12,13 +12,16 @@ import pytest
 from minutebook.actors import AuditSystem
 from minutebook.actors.ledger.ed25519 import Signer
 from minutebook.actors.ledger.proving import Prover
-from minutebook.actors.ledger.side_log import read_side_log
+from minutebook.actors.ledger.side_log import SideLog, read_side_log
+from minutebook.actors.ledger.signing import Signing
+from minutebook.actors.ledger.signing_key import KeySource
+from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.ledger.verifying import verify_ledger
 from minutebook.domain.checkpoint import Checkpoint
 from minutebook.domain.log_key import LogKey
 from minutebook.domain.note import Note, VerifierKey
 from tests.actors.project import eventually
-from tests.contract.trail import entries_of
+from tests.contract.trail import entries_of, many, new_encoder
 from tests.proof.conftest import WAIT_S, Noted
 
 WRITERS = ["thread", "process"]
@@ -219,6 +222,31 @@ def test_a_key_that_is_no_key_is_not_repeated_in_the_log(
     assert "signing_key" in caplog.text
     assert "KEY+secret" not in caplog.text
     assert "secret" not in repr(system._settings)
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 512, 600])
+def test_a_log_of_any_size_verifies_from_its_newest_checkpoint_on(
+    count: int, tmp_path: Path
+) -> None:
+    path, encoder = tmp_path / "audit.db", new_encoder()
+
+    def signing(resolved: Path) -> Signing:
+        keys = KeySource(tmp_path / "key")
+        return Signing(resolved, keys, SideLog(tmp_path / "audit.db.checkpoints.log"))
+
+    ledger = SqliteLedger(path, encoder, signing=signing)
+    ledger.append(many(encoder, count))
+    ledger.checkpoint()
+    with Prover(path) as prover:
+        (newest,) = prover.notes("checkpoint")
+    for more in (0, 1, 300):
+        if more:
+            ledger.append(many(encoder, more, first=ledger.next_index()))
+        for since in (None, newest):
+            report = verify_ledger(path, since=since)
+            assert report.findings == ()
+            assert (report.entries, report.signed_size) == (ledger.next_index(), count)
+    ledger.close()
 
 
 def test_every_note_is_one_that_others_read(tmp_path: Path) -> None:
