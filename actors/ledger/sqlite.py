@@ -167,9 +167,20 @@ class SqliteLedger:
         try:
             with self._turns, self._in_place():
                 yield self._connection
-                self._log.shorten(self._connection)
         except apsw.Error as error:
             raise translated(error, self.path) from error
+
+    def keep_log_short(self, pages: int) -> None:
+        """Shorten the write-ahead log when it is long, in a turn of its own.
+
+        Args:
+            pages: by how much it is to have grown: fewer take less time.
+
+        Raises:
+            LedgerError: of the kind that fits.
+        """
+        with self.turn() as connection:
+            self._log.shorten(connection, pages)
 
     def enter(self, bodies: Sequence[bytes]) -> list[Entry]:
         """Add entries within a transaction of a `turn`."""

@@ -43,6 +43,10 @@ ROWS_FIRST: Final = 32
 ROWS_MAX: Final = 4096
 """Most entries of a chunk."""
 
+LOG_PAGES: Final = 256
+"""How long the write-ahead log grows before it is moved into the ledger: a mebibyte is soon moved,
+and others wait meanwhile."""
+
 _WINDOW: Final = 16_384
 _BUSY_TIMEOUT_S: Final = 5.0
 _DAY_US: Final = 86_400_000_000
@@ -122,6 +126,7 @@ class Pruner:
         self._before = None if rule.days is None else now() - round(rule.days * _DAY_US)
         self._rows = ROWS_FIRST
         self._cut_off = False
+        self._longest_s = 0.0
         self.chunks: list[tuple[int, float]] = []
         """Size of each chunk, and how many seconds it took."""
 
@@ -159,7 +164,7 @@ class Pruner:
             held=counts["held"],
             unarchived=counts["unarchived"],
             chunks=len(self.chunks),
-            longest_hold_s=max((taken for _, taken in self.chunks), default=0.0),
+            longest_hold_s=self._longest_s,
             finished=finished and not self._cut_off,
         )
 
@@ -222,11 +227,14 @@ class Pruner:
                 stones = _stones(connection, free)
                 if stones:
                     self._remove_all(connection, stones)
-        # With what keeps the write-ahead log short, which comes in the same turn.
-        taken = self._clock() - began
+            taken = self._clock() - began
         if stones:
             self.chunks.append((len(stones), taken))
             self._adapt(taken)
+            # In a turn of its own, so that others may write in between.
+            began = self._clock()
+            self._clerk.ledger.keep_log_short(LOG_PAGES)
+            self._longest_s = max(self._longest_s, taken, self._clock() - began)
         return len(held)
 
     def _adapt(self, taken: float) -> None:

@@ -168,8 +168,8 @@ def test_a_chunk_is_as_large_as_the_lock_may_be_held(path: Path) -> None:
 
     def clock() -> Iterator[float]:
         for taken in chain(repeat(0.2, 5), repeat(0.001)):
-            yield 0.0
-            yield taken
+            yield from (0.0, taken)
+            yield from (0.0, 0.0)  # the log
 
     ticks = clock()
     with clerk_of(path) as clerk:
