@@ -34,13 +34,13 @@ from minutebook.domain.state.retention import PruneResult
 HOLD_S_MAX: Final = 0.050
 """How long nobody else can write, at most, while a chunk goes."""
 
-HOLD_S_WANTED: Final = 0.020
+HOLD_S_WANTED: Final = 0.010
 """What a chunk's size is made for: far below, since the disk's pace changes."""
 
 ROWS_FIRST: Final = 32
 """Size of the first chunk."""
 
-ROWS_MAX: Final = 4096
+ROWS_MAX: Final = 1024
 """Most entries of a chunk."""
 
 LOG_PAGES: Final = 256
