@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from minutebook.actors import AuditSystem
 from minutebook.actors.key_file import load_or_create_key
 from minutebook.actors.parts import open_clerk, side_file
 from minutebook.actors.retention.clerk import Clerk
-from minutebook.actors.settings import load_settings
+from minutebook.actors.settings import SettingsGiven, load_settings
 from minutebook.domain import AuditEvent, Personal
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.redaction import Redactor
@@ -40,8 +40,9 @@ class Moved(AuditEvent, type="retention_test.moved"):
 
 
 def fill(path: Path, count: int, **settings: Any) -> None:
-    """Tell so many events, half of each type, of five users and four plans."""
-    with AuditSystem.open(path, **settings) as system:
+    """Tell so many events, half of each type, of five users and four plans; in small batches, so
+    that checkpoints come about when they are due."""
+    with AuditSystem.open(path, batch_max=50, **settings) as system:
         for number in range(count):
             cls = Seen if number % 2 else Noted
             system.audit.tell(
@@ -57,5 +58,7 @@ def redactor_of(path: Path) -> Redactor:
 def clerk_of(path: Path, **settings: Any) -> Iterator[Clerk]:
     """Somebody who writes in a ledger, besides all systems."""
     encoder = Encoder(redactor_of(path))
-    with open_clerk(path, load_settings(settings), encoder, "app/retention") as clerk:
+    with open_clerk(
+        path, load_settings(cast(SettingsGiven, settings)), encoder, "app/retention"
+    ) as clerk:
         yield clerk
