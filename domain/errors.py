@@ -171,6 +171,10 @@ class UnknownHold(MinutebookError, LookupError):
     """There is no legal hold of this id."""
 
 
+class UnderLegalHold(MinutebookError):
+    """A legal hold keeps what was to be erased; it was left as it is."""
+
+
 class SegmentRefused(MinutebookError):
     """A segment does not show what it says: it was changed, or somebody else signed it."""
 

@@ -13,11 +13,11 @@ from minutebook.actors.ledger import selection
 from minutebook.actors.ledger.inspection import inspect_ledger
 from minutebook.actors.ledger.reading import LedgerFile
 from minutebook.actors.ledger.selection import Selection, Statement
-from minutebook.actors.ledger.subject_keys import KEYS_SUFFIX, open_with
+from minutebook.actors.ledger.subject_keys import KEYS_SUFFIX, changed_at, open_with
 from minutebook.actors.ledger.tombstones import has_tombstones, tombstone_of
 from minutebook.domain.entry import Entry
 from minutebook.domain.errors import AmbiguousEntry, EntryNotFound, InvalidQuery
-from minutebook.domain.personal import has_sealed, revealed
+from minutebook.domain.personal import Opener, has_sealed, revealed
 from minutebook.domain.query import EntryFilter, is_glob
 from minutebook.domain.surrogates import escape
 
@@ -53,6 +53,7 @@ class LedgerReader:
     def __init__(self, path: str | os.PathLike[str], *, busy_timeout_s: float = 5.0) -> None:
         self._file = LedgerFile(path, busy_timeout_s=busy_timeout_s)
         self.path = self._file.path
+        self._keys: tuple[tuple[int, ...], Opener] | None = None
         self._file.run(lambda connection: inspect_ledger(connection, self.path))
 
     def __enter__(self) -> LedgerReader:
@@ -152,8 +153,14 @@ class LedgerReader:
         payload = entry.payload
         if not has_sealed(payload):
             return payload
+        return revealed(payload, entry.id, entry.type, self._opener())
+
+    def _opener(self) -> Opener:
         path = self.path.with_name(self.path.name + KEYS_SUFFIX)
-        return revealed(payload, entry.id, entry.type, open_with(path))
+        seen = changed_at(path)
+        if self._keys is None or self._keys[0] != seen:
+            self._keys = seen, open_with(path)
+        return self._keys[1]
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Return those of some whole ids that the ledger has, or had before they were pruned."""

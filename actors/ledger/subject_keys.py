@@ -102,18 +102,20 @@ class SubjectKeys:
             if descriptor is None:
                 return None
             mine = [slot for slot in _slots(self.path) if self._is_of(slot, subject)]
-            for slot in mine:
-                if slot.state == _LIVE:
-                    # Random first: a file of zeros may be kept as a hole beside the old bytes.
-                    for filling in (secrets.token_bytes(KEY_BYTES), bytes(KEY_BYTES)):
-                        os.pwrite(descriptor, filling, slot.offset + _KEY_AT)
-                        os.fsync(descriptor)
-                    os.pwrite(descriptor, bytes([_DESTROYED]), slot.offset + _STATE_AT)
-            changes = int.from_bytes(self._read_changes() or b"", "big") + 1
+            places = [slot.offset for slot in mine if slot.state != _TOLD]
+            # Before the keys go, nobody uses them any more, also after a crash in between.
+            for offset in places:
+                os.pwrite(descriptor, bytes([_DESTROYED]), offset + _STATE_AT)
+            changes = int.from_bytes(self._read_changes(), "big") + 1
             os.pwrite(descriptor, changes.to_bytes(_CHANGES_BYTES, "big"), _CHANGES_AT)
             os.fsync(descriptor)
+            # Random first: a file of zeros may be kept as a hole beside the old bytes.
+            for filling in (secrets.token_bytes(KEY_BYTES), bytes(KEY_BYTES)):
+                for offset in places:
+                    os.pwrite(descriptor, filling, offset + _KEY_AT)
+                os.fsync(descriptor)
             self._cached = {}
-            return [slot.offset for slot in mine if slot.state != _TOLD] if mine else None
+            return places if mine else None
 
     def note_told(self, places: list[int]) -> None:
         """Note that the ledger tells of keys that were destroyed; raises `SubjectKeysError`."""
@@ -168,6 +170,17 @@ class SubjectKeys:
             yield descriptor
         finally:
             let_go(descriptor)
+
+
+def changed_at(path: Path) -> tuple[int, ...]:
+    """Return what is another one when the keys in a file have changed; raises no error."""
+    try:
+        file = path.stat()
+        with path.open("rb", buffering=0) as keys:
+            head = os.pread(keys.fileno(), _CHANGES_BYTES, _CHANGES_AT)
+    except OSError:
+        return ()
+    return file.st_dev, file.st_ino, file.st_size, int.from_bytes(head, "big")
 
 
 def open_with(path: Path) -> Opener:

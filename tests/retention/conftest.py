@@ -58,7 +58,6 @@ def redactor_of(path: Path) -> Redactor:
 def clerk_of(path: Path, **settings: Any) -> Iterator[Clerk]:
     """Somebody who writes in a ledger, besides all systems."""
     encoder = Encoder(redactor_of(path))
-    with open_clerk(
-        path, load_settings(cast(SettingsGiven, settings)), encoder, "app/retention"
-    ) as clerk:
+    chosen = load_settings(cast(SettingsGiven, settings))
+    with open_clerk(path, chosen, encoder, "app/retention") as clerk:
         yield clerk

@@ -20,7 +20,7 @@ from minutebook.actors.ledger.verifying import verify_ledger
 from minutebook.actors.testing import MemoryTrail
 from minutebook.domain import AuditEvent, Entry, EventDefinitionError, InvalidEvent, Personal, bind
 from minutebook.domain.encoding import Encoder
-from minutebook.domain.errors import SubjectKeysError, UnknownSubject
+from minutebook.domain.errors import SubjectKeysError, UnderLegalHold, UnknownSubject
 from minutebook.domain.personal import SEALED
 from minutebook.domain.query import EntryFilter
 from tests.retention.conftest import WAIT_S, Moved, Noted, clerk_of, redactor_of
@@ -113,6 +113,9 @@ def test_they_are_in_clear_nowhere_and_gone_when_forgotten(
             assert reader.revealed(reader.get("1"))["address"] == "[erased]"
         assert retention.forget("c-1").get(timeout=WAIT_S).keys_destroyed == 1
         assert retention.forget("c-1").get(timeout=WAIT_S).keys_destroyed == 0
+        hold = retention.hold("user", "c-2", reason="a case").get(timeout=WAIT_S)
+        with pytest.raises(UnderLegalHold, match=hold.hold_id):
+            retention.forget("c-2").get(timeout=WAIT_S)
         with pytest.raises(UnknownSubject):
             retention.forget("C-1").get(timeout=WAIT_S)
     keys.unlink()
