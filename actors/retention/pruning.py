@@ -243,7 +243,7 @@ class Pruner:
 
     def _remove_all(self, connection: apsw.Connection, stones: list[Tombstone]) -> None:
         ledger = self._clerk.ledger
-        # What was removed is to be gone from the file's free pages as well.
+        # Overwrites what is removed; copies from when SQLite moved it between pages may stay.
         connection.pragma("secure_delete", True)
         told_at, tree = read_head(connection, ledger.path)
         root = catch_up(connection, tree, told_at).root()
