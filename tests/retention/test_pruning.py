@@ -16,6 +16,7 @@ import orjson
 import pytest
 
 from minutebook.actors import AuditSystem, LedgerReader
+from minutebook.actors.ledger.ed25519 import Signer
 from minutebook.actors.ledger.proving import Prover
 from minutebook.actors.ledger.statistics import read_statistics
 from minutebook.actors.ledger.verifying import checkpoint_of, verify_ledger
@@ -24,7 +25,8 @@ from minutebook.actors.retention.pruning import ROWS_FIRST, Pruner, Rule
 from minutebook.domain.entry import Record, leaf_hash
 from minutebook.domain.errors import EntryNotFound, InvalidCommand
 from minutebook.domain.merkle import verify_inclusion
-from minutebook.domain.note import decoded_hash
+from minutebook.domain.note import Note, decoded_hash
+from minutebook.domain.pruning import PruningStatement, Tombstone, digest_of
 from minutebook.domain.query import EntryFilter
 from minutebook.domain.state import PruneResult
 from tests.contract.trail import ROOT
@@ -324,25 +326,36 @@ def test_what_was_not_pruned_by_us_is_named(path: Path) -> None:
 
 
 def test_a_forger_who_grows_the_tree_still_lacks_the_key(path: Path) -> None:
-    """All but the signature is right: the entry, the digest, the tree."""
+    """All but the signature is right: the entry, what it states, the tree."""
     prune(path, Rule(keep=1100))
     with forging(path) as database:
         body = bytes(
             database.execute("SELECT body FROM entries WHERE type = 'audit.pruned'").fetchone()[0]
         )
         said = orjson.loads(body)
+        (size,) = database.execute("SELECT max(log_index) + 1 FROM entries").fetchone()
+        stone = Tombstone._make(
+            database.execute(
+                "SELECT log_index, id, recorded_at, producer, producer_seq, producer_seq + 1,"
+                " leaf_hash FROM entries WHERE log_index = 600"
+            ).fetchone()
+        )
+        origin = PruningStatement.of_text(Note.of_text(said["payload"]["note"]).text).origin
+        text = PruningStatement(origin, size, *digest_of([stone])).as_text()
+        note = Note(text, (Signer.new(origin).sign(text),))
+        said["payload"] |= {"note": note.as_text(), "count": 1, "last_index": 600}
         said["id"] = "00000000-0000-7000-8000-000000000000"
         said["producer"], said["producer_seq"] = "0" * 32, 0
-        (size,) = database.execute("SELECT max(log_index) + 1 FROM entries").fetchone()
         forged = Record.of(orjson.dumps(said)).row(size, 1)
         database.execute(f"INSERT INTO entries VALUES ({','.join('?' * len(forged))})", forged)
         database.execute(STONE.format(told_at=size, index=600))
         database.execute("DELETE FROM entries WHERE log_index = 600")
-    connection = apsw.Connection(str(path))
-    connection.close()
     with clerk_of(path) as clerk:
-        clerk.enter(Noted(number=1))  # which grows the tree over all of it, and signs it
-    assert [kind for kind, _ in named(path)] == ["deleted"]
+        clerk.enter(Noted(number=1))  # which grows the tree over all of it
+        clerk.ledger.checkpoint()  # and signs it
+    (finding,) = verify_ledger(path).findings
+    assert (finding.kind, finding.log_index) == ("deleted", 600)
+    assert f"the log did not sign what entry {size} tells" in finding.detail
 
 
 RULES = (Rule(keep=30), Rule(keep=0, types=("audit.gap", "audit.opened")), Rule(keep=5))
