@@ -7,7 +7,15 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from minutebook.actors.config_document import ConfigDocument
 from minutebook.actors.config_file import ConfigFile
@@ -15,6 +23,7 @@ from minutebook.actors.ledger.signing import CHECKPOINT_EVERY
 from minutebook.domain.encoding import PAYLOAD_BYTES_MAX
 from minutebook.domain.errors import ConfigError, SettingsError
 from minutebook.domain.event import Delivery
+from minutebook.domain.note import SecretKey
 
 logger = logging.getLogger("minutebook.settings")
 
@@ -119,6 +128,14 @@ class Settings(BaseModel):
             msg = "archive_before_prune needs an archive_directory"
             raise ValueError(msg)
         return self
+
+    @field_validator("signing_key")
+    @classmethod
+    def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            # Else nothing would be signed, and only the log would say so.
+            SecretKey.of_text(key.get_secret_value())
+        return key
 
 
 class SettingsGiven(TypedDict, total=False):

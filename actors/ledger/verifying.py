@@ -354,8 +354,10 @@ def _in_processes(tasks: list[Any], workers: int) -> Iterator[Stretch]:
                     yield waiting.pop(0).result()
             for future in waiting:
                 yield future.result()
-        finally:
+        except BaseException:
+            # What waits in the queue is not to be looked at any more.
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def checkpoint_of(text: str) -> Note:

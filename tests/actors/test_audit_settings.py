@@ -20,6 +20,9 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"MINUTEBOOK_{name.upper()}", raising=False)
 
 
+KEY = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
+"""The one that everybody knows, from Go's documentation of signed notes."""
+
 FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("service", "shop", "shop"),
     ("delivery", "buffered", "buffered"),
@@ -39,7 +42,7 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("checkpoint_interval", "0.5", 0.5),
     ("checkpoints_path", "/mnt/log", Path("/mnt/log")),
     ("signing_key_path", "/etc/shop.key", Path("/etc/shop.key")),
-    ("signing_key", "PRIVATE+KEY+x", SecretStr("PRIVATE+KEY+x")),
+    ("signing_key", KEY, SecretStr(KEY)),
     ("config_path", "/etc/shop.toml", Path("/etc/shop.toml")),
     ("config_env_prefix", "SHOP_", "SHOP_"),
     ("sandbox_directory", "boxes", Path("boxes")),

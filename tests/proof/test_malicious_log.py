@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from minutebook.actors import AuditSystem
+from minutebook.actors.ledger import verifying
 from minutebook.actors.ledger.ed25519 import Signer
 from minutebook.actors.ledger.journal import Journal
 from minutebook.actors.ledger.side_log import read_side_log
@@ -629,6 +630,23 @@ def test_all_of_several_is_reported_past_the_first(log: Log) -> None:
         ("edited", 9000),
         ("bad_signature", None),
     ]
+
+
+def test_workers_find_the_same(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stretches are looked at by processes, and put together in their order."""
+    alone = verify_ledger(log.path)
+    monkeypatch.setattr(verifying, "ENTRIES_A_STRETCH", 1024)
+    monkeypatch.setattr(verifying, "WORKERS_FROM", 0)
+    places: list[int] = []
+    together = verify_ledger(log.path, workers=2, progress=lambda done, _: places.append(done))
+    assert together == alone
+    assert places == [*range(0, together.entries, 1024), together.entries]
+
+    two_rows_swapped(log)
+    sql(log, "DELETE FROM entries WHERE log_index BETWEEN 1000 AND 1100")
+
+    assert verify_ledger(log.path, workers=2) == verify_ledger(log.path)
+    assert len(verify_ledger(log.path).findings) >= 3
 
 
 def test_a_cut_off_side_file_is_no_forgery(log: Log) -> None:
