@@ -13,7 +13,8 @@ import orjson
 import typer
 
 from minutebook.actors.cli.text import visible
-from minutebook.actors.ledger.sealed_files import is_segment, verify_segment
+from minutebook.actors.ledger.sealed_check import verify_segment
+from minutebook.actors.ledger.sealed_files import is_segment
 from minutebook.actors.ledger.verifying import checkpoint_of, verify_ledger
 from minutebook.domain.errors import MinutebookError
 from minutebook.domain.finding import Report

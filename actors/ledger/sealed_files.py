@@ -23,7 +23,7 @@ import hashlib
 import os
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Protocol
 
@@ -31,14 +31,12 @@ import apsw
 import orjson
 
 from minutebook.actors.ledger.reading import LedgerFile
-from minutebook.actors.ledger.signed_notes import FoundNote, judge, trust
 from minutebook.actors.ledger.tombstones import read_tombstones
 from minutebook.actors.ledger.tree import StoredNodes
-from minutebook.domain.entry import Record, leaf_hash, leaf_input, of_leaf_input
+from minutebook.domain.entry import leaf_input
 from minutebook.domain.errors import InvalidNote, SegmentRefused
-from minutebook.domain.finding import Finding, Report, in_order
 from minutebook.domain.merkle import HASH_BYTES, CompactRange
-from minutebook.domain.note import Note, VerifierKey, decoded_hash, encoded_hash
+from minutebook.domain.note import Note, decoded_hash, encoded_hash
 
 FIRST_LINE: Final = b"minutebook/segment@v1\n"
 
@@ -51,10 +49,16 @@ _ROWS_A_PAGE: Final = 4096
 _LENGTH_BYTES: Final = 4
 
 
-class _Readable(Protocol):
-    def read(self, count: int, /) -> bytes: ...
+class Readable(Protocol):
+    """What is read of a segment: as of a file."""
 
-    def readline(self, count: int, /) -> bytes: ...
+    def read(self, count: int, /) -> bytes:
+        """Return so many bytes, or all that are left."""
+        ...
+
+    def readline(self, count: int, /) -> bytes:
+        """Return a line, at most so many bytes."""
+        ...
 
 
 class Header(NamedTuple):
@@ -151,103 +155,31 @@ def is_segment(path: Path) -> bool:
         return False
 
 
-def verify_segment(path: Path, keys: Iterable[VerifierKey] = ()) -> Report:
-    """Look at all of a segment, and say what is wrong with it.
-
-    Args:
-        path: the file; nothing else is needed.
-        keys: whom to trust; else the first key that the segment announces.
-
-    Raises:
-        SegmentRefused: it is no segment, or cannot be read at all.
-    """
-    findings: list[Finding] = []
-    try:
-        with gzip.open(path, "rb") as segment:
-            header = _read_header(segment, path)
-            found = [
-                FoundNote("in the segment", note) for note in (*header.keys, header.checkpoint)
-            ]
-            trusted = trust(header.origin, found, tuple(keys))
-            signed = judge(found, trusted)
-            findings += signed.findings
-            pruned, tree = _follow(segment, header, findings)
-    except (OSError, EOFError, zlib.error) as error:
-        msg = f"segment {path}: {error}; take another copy of it."
-        raise SegmentRefused(msg) from error
-    if header.origin != trusted.origin:
-        detail = f"it says that it is of {header.origin}, and was signed as {trusted.origin}."
-        findings.append(Finding("edited", None, detail))
-    held = 0
-    for head in signed.heads:
-        if tree is None:
-            continue
-        if (head.size, head.root) == (tree.size, tree.root()):
-            held = head.size
-        elif not findings:
-            detail = (
-                f"its entries, {header.first} to {header.end - 1}, do not lead to its checkpoint"
-                f" of {head.size} entries."
-            )
-            findings.append(Finding("edited", header.first, detail))
-    names = tuple(key.as_text() for key in (*trusted.ring.keys, *trusted.witnesses))
-    entries = header.end - header.first - pruned
-    return Report(entries, in_order(findings), held, names, pruned)
-
-
 def read_segment(path: Path) -> Iterator[tuple[int, bytes | None]]:
     """Yield index and leaf input of each entry; ``None`` where it had been pruned before.
 
     Raises:
-        SegmentRefused: it is no segment, or ends too early; see `verify_segment` for the rest.
+        SegmentRefused: it is no segment, or ends too early; `sealed_check` looks for the rest.
     """
     try:
         with gzip.open(path, "rb") as segment:
-            header = _read_header(segment, path)
+            header = read_header(segment, path)
             for index in range(header.first, header.end):
-                _, data = _read_record(segment)
+                _, data = read_record(segment)
                 yield index, data or None
     except (OSError, EOFError, zlib.error) as error:
         msg = f"segment {path}: {error}; take another copy of it."
         raise SegmentRefused(msg) from error
 
 
-def _follow(
-    segment: _Readable, header: Header, findings: list[Finding]
-) -> tuple[int, CompactRange | None]:
-    """Look at each entry; return how many had been pruned, and the tree when all could be read."""
-    pruned = 0
-    tree = CompactRange(header.first, header.before)
-    leaves: list[bytes] = []
-    for index in range(header.first, header.end):
-        try:
-            leaf, data = _read_record(segment)
-        except EOFError:
-            detail = f"it ends before entry {index}, and should have {header.end - 1} as its last."
-            findings.append(Finding("truncated", index, detail))
-            return pruned, None
-        if not data:
-            pruned += 1
-        elif leaf_hash(data) != leaf or not _is_event(data):
-            detail = "its stored bytes or its recorded_at are not those that its leaf hash is of."
-            findings.append(Finding("edited", index, detail))
-        leaves.append(leaf)
-        if len(leaves) == _ROWS_A_PAGE:
-            tree, leaves = tree.extended(leaves)[0], []
-    if segment.read(1):
-        findings.append(Finding("edited", None, "there is something behind its last entry."))
-    return pruned, tree.extended(leaves)[0]
+def read_record(segment: Readable) -> tuple[bytes, bytes]:
+    """Return the leaf hash and the leaf input of the next entry; the latter is empty for one that
+    had been pruned.
 
-
-def _is_event(data: bytes) -> bool:
-    try:
-        Record.of(of_leaf_input(data)[1])
-    except (ValueError, KeyError, TypeError):
-        return False
-    return True
-
-
-def _read_record(segment: _Readable) -> tuple[bytes, bytes]:
+    Raises:
+        EOFError: there is no next one.
+        OSError: it is none, or cannot be read.
+    """
     length = int.from_bytes(_exactly(segment, _LENGTH_BYTES), "big")
     leaf = _exactly(segment, HASH_BYTES)
     if length > _LEAF_BYTES_MAX:
@@ -256,7 +188,7 @@ def _read_record(segment: _Readable) -> tuple[bytes, bytes]:
     return leaf, _exactly(segment, length)
 
 
-def _exactly(segment: _Readable, count: int) -> bytes:
+def _exactly(segment: Readable, count: int) -> bytes:
     data = segment.read(count)
     if len(data) < count:
         msg = "it ends too early"
@@ -300,7 +232,17 @@ def _as_json(header: Header) -> dict[str, Any]:
     }
 
 
-def _read_header(segment: _Readable, path: Path) -> Header:
+def read_header(segment: Readable, path: Path) -> Header:
+    """Return what a segment says of itself; where its entries begin, it is read on.
+
+    Args:
+        segment: at its beginning.
+        path: for messages.
+
+    Raises:
+        SegmentRefused: it is no segment.
+        OSError, EOFError, zlib.error: it cannot be read.
+    """
     try:
         if segment.readline(len(FIRST_LINE)) != FIRST_LINE:
             msg = "it does not begin as one"

@@ -9,11 +9,11 @@ import apsw
 
 from minutebook.actors.file_lock import FileLock
 from minutebook.actors.ledger.reading import LedgerFile
+from minutebook.actors.ledger.sealed_check import verify_segment
 from minutebook.actors.ledger.sealed_files import (
     Header,
     copy_segment,
     header_of,
-    verify_segment,
     write_segment,
 )
 from minutebook.actors.ledger.signing import CHECKPOINTED
@@ -201,7 +201,8 @@ def _unarchived(connection: apsw.Connection) -> list[Segment]:
 def _archived_copy(source: Path, target: Path, segment: Segment) -> Path:
     try:
         target = target.absolute()
-        target.parent.mkdir(parents=True, exist_ok=True)
+        # Not its parents: what is to be mounted there may be missing.
+        target.parent.mkdir(exist_ok=True)
         if copy_segment(source, target) == segment.sha256 and not verify_segment(target).findings:
             return target
     except OSError as error:

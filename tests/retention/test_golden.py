@@ -10,7 +10,7 @@ import pytest
 from minutebook.actors import LedgerReader
 from minutebook.actors.ledger import sealed_box, tombstones
 from minutebook.actors.ledger.inspection import SCHEMA_VERSION
-from minutebook.actors.ledger.sealed_files import verify_segment
+from minutebook.actors.ledger.sealed_check import verify_segment
 from minutebook.actors.ledger.verifying import verify_ledger
 from minutebook.domain.note import VerifierKey
 from minutebook.domain.query import EntryFilter

@@ -13,7 +13,8 @@ import pytest
 from minutebook.actors import AuditSystem, LedgerReader
 from minutebook.actors.cli.main import run
 from minutebook.actors.ledger.proving import Prover
-from minutebook.actors.ledger.sealed_files import FIRST_LINE, read_segment, verify_segment
+from minutebook.actors.ledger.sealed_check import verify_segment
+from minutebook.actors.ledger.sealed_files import FIRST_LINE, read_segment
 from minutebook.actors.ledger.verifying import verify_ledger
 from minutebook.actors.retention.pruning import Pruner, Rule
 from minutebook.actors.retention.sealing import archive, seal
