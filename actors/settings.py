@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypedDict
+from typing import Annotated, Any, Final, Literal, TypedDict
 
 from pydantic import (
     BaseModel,
@@ -13,8 +13,8 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from minutebook.actors.config_document import ConfigDocument
@@ -122,12 +122,13 @@ class Settings(BaseModel):
     archive_before_prune: bool = False
     """Whether only what is in the archive may be pruned."""
 
-    @model_validator(mode="after")
-    def _refuse_no_archive(self) -> Self:
-        if self.archive_before_prune and self.archive_directory is None:
-            msg = "archive_before_prune needs an archive_directory"
+    @field_validator("archive_before_prune")
+    @classmethod
+    def _has_an_archive(cls, wanted: bool, info: ValidationInfo) -> bool:
+        if wanted and info.data.get("archive_directory") is None:
+            msg = "needs an archive_directory"
             raise ValueError(msg)
-        return self
+        return wanted
 
     @field_validator("signing_key")
     @classmethod
