@@ -13,7 +13,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     field_validator,
 )
 
@@ -120,15 +119,7 @@ class Settings(BaseModel):
     archive_directory: Path | None = None
     """Where sealed segments are copied to, in the same interval; nothing is when not given."""
     archive_before_prune: bool = False
-    """Whether only what is in the archive may be pruned."""
-
-    @field_validator("archive_before_prune")
-    @classmethod
-    def _has_an_archive(cls, wanted: bool, info: ValidationInfo) -> bool:
-        if wanted and info.data.get("archive_directory") is None:
-            msg = "needs an archive_directory"
-            raise ValueError(msg)
-        return wanted
+    """Whether only what is in an archive may be pruned, whoever took it there."""
 
     @field_validator("signing_key")
     @classmethod

@@ -28,7 +28,7 @@ class Policy(NamedTuple):
     archive_directory: Path | None = None
     """Where segments are taken; nothing is archived when not given."""
     archive_before_prune: bool = False
-    """Whether only what is in the archive may go."""
+    """Whether only what is in an archive may go, whoever took it there."""
 
     @property
     def is_on(self) -> bool:

@@ -19,7 +19,7 @@ from minutebook.actors.ledger.verifying import verify_ledger
 from minutebook.actors.retention.pruning import Pruner, Rule
 from minutebook.actors.retention.sealing import archive, seal
 from minutebook.domain.entry import of_leaf_input
-from minutebook.domain.errors import ArchiveFailed, SegmentRefused, SettingsError
+from minutebook.domain.errors import ArchiveFailed, SegmentRefused
 from minutebook.domain.log_key import LogKey
 from minutebook.domain.note import VerifierKey
 from minutebook.domain.query import EntryFilter
@@ -186,8 +186,6 @@ def test_the_policy_is_applied_by_the_system_itself(tmp_path: Path) -> None:
         "all but the newest 200; not of type *.seen; archived",
     }
     assert verify_ledger(path).findings == ()
-    with pytest.raises(SettingsError, match="needs an archive_directory"):
-        AuditSystem.open(path, archive_before_prune=True)
 
 
 def test_the_commands(path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
