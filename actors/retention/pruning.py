@@ -19,6 +19,7 @@ from minutebook.actors.ledger.checking import last_seq
 from minutebook.actors.ledger.clock import now_microseconds
 from minutebook.actors.ledger.ed25519 import load
 from minutebook.actors.ledger.reading import LedgerFile
+from minutebook.actors.ledger.signing import CHECKPOINTED
 from minutebook.actors.ledger.tombstones import COLUMNS as STONE_COLUMNS
 from minutebook.actors.ledger.tree import catch_up, read_head
 from minutebook.actors.retention.clerk import Clerk
@@ -47,6 +48,8 @@ LOG_PAGES: Final = 256
 """How long the write-ahead log grows before it is moved into the ledger: a mebibyte is soon moved,
 and others wait meanwhile."""
 
+# What follows from a pruning must not make more go, or little by little all would.
+_UNCOUNTED: Final = (*KEPT_TYPES, CHECKPOINTED)
 _WINDOW: Final = 16_384
 _BUSY_TIMEOUT_S: Final = 5.0
 _DAY_US: Final = 86_400_000_000
@@ -58,7 +61,8 @@ class Rule(NamedTuple):
     days: float | None = None
     """Only what was recorded longer ago than so many days."""
     keep: int | None = None
-    """All but the newest so many entries of the ledger."""
+    """All but the newest so many entries, not counting what tells of prunings, segments, holds,
+    erasures and checkpoints."""
     types: tuple[str, ...] = ()
     """Only these types; patterns such as ``plan.*``; any when none are said."""
     except_types: tuple[str, ...] = ()
@@ -172,11 +176,17 @@ class Pruner:
 
     def _end(self, connection: apsw.Connection) -> int:
         """Return the index before which entries may go: what was signed, and is not to be kept."""
-        signed, next_index = connection.execute(
-            "SELECT (SELECT coalesce(max(size), 0) FROM signed_notes WHERE kind = 'checkpoint'),"
-            " (SELECT coalesce(max(log_index), -1) + 1 FROM entries)"
-        ).fetchone() or (0, 0)
-        return int(min(signed, next_index - (self._rule.keep or 0)))
+        signed = connection.execute(
+            "SELECT coalesce(max(size), 0) FROM signed_notes WHERE kind = 'checkpoint'"
+        ).get
+        if not self._rule.keep:
+            return int(signed)
+        nth = connection.execute(
+            f"SELECT log_index FROM entries WHERE type NOT IN ({', '.join('?' * len(_UNCOUNTED))})"
+            " ORDER BY log_index DESC LIMIT 1 OFFSET ?",
+            (*_UNCOUNTED, self._rule.keep - 1),
+        ).fetchone()
+        return 0 if nth is None else int(min(signed, nth[0]))
 
     def _look(self, connection: apsw.Connection, first: int, end: int) -> _Window:
         conditions = ["log_index >= ?", "log_index < ?"]

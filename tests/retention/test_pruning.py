@@ -93,6 +93,11 @@ def test_what_remains_verifies_and_is_proved(path: Path, tmp_path: Path) -> None
     (told_by,) = (p for p in read_statistics(path).producers if p.entries > 100)
     assert told_by.missing == 0
 
+    for _ in range(3):
+        # What tells of a pruning, and its checkpoints, make no more go.
+        fill(path, 0)
+        assert prune(path, Rule(keep=100 + 7, types=("*.seen",))).pruned == 0
+
     # All of it but what tells of it, twice; a system goes on in between, with another key.
     prune(path, Rule(keep=0))
     with clerk_of(path) as clerk:

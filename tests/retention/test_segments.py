@@ -160,7 +160,7 @@ def test_the_policy_is_applied_by_the_system_itself(tmp_path: Path) -> None:
     with AuditSystem.open(
         path,
         service="shop",
-        retention_count=200,
+        retention_count=100,
         retention_types={"*.seen": 0.0},
         retention_interval=0.05,
         archive_directory=tmp_path / "archive",
@@ -183,7 +183,7 @@ def test_the_policy_is_applied_by_the_system_itself(tmp_path: Path) -> None:
     assert {entry.payload["requested_by"] for entry in told} == {"policy"}
     assert {entry.payload["policy"] for entry in told} == {
         "older than 0 days; of type *.seen; archived",
-        "all but the newest 200; not of type *.seen; archived",
+        "all but the newest 100; not of type *.seen; archived",
     }
     assert verify_ledger(path).findings == ()
 
