@@ -60,8 +60,19 @@ class Signer:
 
 
 def load() -> None:
-    """Import what signing needs, where the first signature must not take long."""
-    Signer.new("nobody").sign("")
+    """Import all that signing needs, once.
+
+    A thread that imports while another one forks leaves the child with a half-made module, which
+    it waits for for ever: whoever will sign in a thread loads this before.
+    """
+    global _loaded
+    if not _loaded:
+        # Some of it is imported by the first signature only.
+        Signer(SecretKey("none", bytes(32))).sign("")
+        _loaded = True
+
+
+_loaded = False
 
 
 def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> bool:

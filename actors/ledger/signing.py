@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from minutebook.actors.ledger.clock import now_microseconds
-from minutebook.actors.ledger.ed25519 import Signer
+from minutebook.actors.ledger.ed25519 import Signer, load
 from minutebook.actors.ledger.side_log import SideLog
 from minutebook.actors.ledger.signing_key import KeySource
 from minutebook.actors.ledger.transactions import transaction
@@ -95,6 +95,7 @@ class Signing:
         self._side_log = side_log
         self._every = every
         self._clock = clock
+        load()
         self.producer = ""
         """On whose behalf it signs: that system tells of it."""
         self.due_at = 0

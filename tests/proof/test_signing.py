@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -224,6 +226,29 @@ def test_a_key_that_is_no_key_is_refused_and_not_repeated(tmp_path: Path) -> Non
     text = signer.secret.as_text(signer.vkey.public_key)
     with AuditSystem.open(tmp_path / "audit.db", signing_key=text) as system:
         assert text[-30:] not in repr(system._settings)
+
+
+LATE_IMPORTS = """
+import sys
+from minutebook.actors import AuditSystem
+from minutebook.domain import AuditEvent
+
+class Noted(AuditEvent, type="proof_test.noted"):
+    number: int
+
+system = AuditSystem.open(sys.argv[1])
+before = set(sys.modules)
+system.audit.tell(Noted(number=1))
+system.close()
+print(sorted(name for name in set(sys.modules) - before if not name.startswith("encodings")))
+"""
+
+
+def test_nothing_is_imported_by_who_signs(tmp_path: Path) -> None:
+    """Else a fork meanwhile leaves the child a module that is never made to its end."""
+    command = [sys.executable, "-c", LATE_IMPORTS, str(tmp_path / "audit.db")]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert ran.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 512, 600])
