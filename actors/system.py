@@ -18,6 +18,7 @@ from minutebook.actors.audit import AuditActor
 from minutebook.actors.health import Health, Vitals
 from minutebook.actors.inbox import CLOSED_MESSAGE, WAKE, AuditInbox, resolve, uncommitted
 from minutebook.actors.key_file import load_or_create_key
+from minutebook.actors.ledger import sealed_box
 from minutebook.actors.ledger.opening import resolve_ledger_path
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
@@ -45,7 +46,8 @@ from minutebook.domain.errors import (
     LedgerError,
     UncommittedEvents,
 )
-from minutebook.domain.event import complete_types
+from minutebook.domain.event import complete_types, registered_types
+from minutebook.domain.personal import personal_fields
 from minutebook.domain.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -185,6 +187,8 @@ class AuditSystem:
         check_model(config_model)
         chosen = load_settings(settings, settings_file)
         complete_types()
+        if any(map(personal_fields, registered_types().values())):
+            sealed_box.load()
         resolved = resolve_ledger_path(path)
         # The key is asked for with the first secret, when the ledger is open.
         redactor = Redactor(lambda: load_or_create_key(side_file(resolved, ".app.key")))

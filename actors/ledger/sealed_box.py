@@ -22,6 +22,11 @@ _VERSION: Final = "v1"
 _NONCE_BYTES: Final = 12
 
 
+def load() -> None:
+    """Import all that sealing needs, once: see `minutebook.actors.ledger.ed25519.load`."""
+    seal(bytes(KEY_ID_BYTES), bytes(KEY_BYTES), b"", b"")
+
+
 def seal(key_id: bytes, key: bytes, place: bytes, data: bytes) -> str:
     """Return ``v1.<key id in hexadecimal>.<base64 of nonce and ciphertext>``."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
