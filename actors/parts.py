@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from minutebook.domain.encoding import Encoder
 if TYPE_CHECKING:
     from minutebook.actors.ledger.journal import Journal
     from minutebook.actors.recording import Trail
+    from minutebook.actors.retention.clerk import Clerk
+    from minutebook.actors.retention.policy import Policy
     from minutebook.actors.settings import Settings
 
 
@@ -51,6 +54,36 @@ def describe_signing(path: Path, settings: Settings) -> dict[str, Any]:
         "side_path": str(settings.checkpoints_path or side_file(path, SIDE_LOG_SUFFIX)),
         "every": settings.checkpoint_every,
     }
+
+
+@contextmanager
+def open_clerk(path: Path, settings: Settings, encoder: Encoder, source: str) -> Iterator[Clerk]:
+    """Open the ledger for a while, to enter events with what they tell; raises `LedgerError`.
+
+    Args:
+        path: the ledger's file.
+        source: the envelope's ``source`` of what is entered.
+    """
+    from minutebook.actors.retention.clerk import Clerk
+
+    ledger = open_ledger(path, settings, encoder)
+    try:
+        yield Clerk(ledger, encoder, source)
+    finally:
+        ledger.close()
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return what the settings say of retention."""
+    from minutebook.actors.retention.policy import Policy
+
+    return Policy(
+        settings.retention_days,
+        settings.retention_count,
+        settings.retention_types,
+        settings.archive_directory,
+        settings.archive_before_prune,
+    )
 
 
 def new_journal(path: Path, settings: Settings, producer: str) -> Journal:

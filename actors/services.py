@@ -30,6 +30,8 @@ from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
 from minutebook.actors.reply import Reply
+from minutebook.actors.retention_actor import RetentionActor, RetentionParts
+from minutebook.actors.retention_service import Retention
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
 from minutebook.actors.sandboxes import Sandboxes
 from minutebook.actors.session import SessionActor, SessionLimits
@@ -50,6 +52,7 @@ class _Inboxes(NamedTuple):
     sandboxes: Inbox
     apply: Inbox
     cancellation: Inbox
+    retention: Inbox
 
 
 class Services:
@@ -68,6 +71,7 @@ class Services:
         redactor: masks secrets.
         lockout: when a user is locked.
         limits: of sessions.
+        retention: what is kept, and with what.
         refuse: raises when the host may not have anything done that is to be recorded.
         revive: called by whoever asks when they are stopped, or left; see `restart`.
     """
@@ -85,6 +89,7 @@ class Services:
         redactor: Redactor,
         lockout: LockoutRules,
         limits: SessionLimits,
+        retention: RetentionParts,
         refuse: Callable[[], None],
         revive: Callable[[], None],
     ) -> None:
@@ -96,6 +101,7 @@ class Services:
         self._redactor = redactor
         self._lockout = lockout
         self._limits = limits
+        self._retention = retention
         self.left = False
         """Whether this is a forked child, where they were not started anew."""
         inboxes = self._start_all(trail)
@@ -105,6 +111,7 @@ class Services:
         self.plans = Plans(inboxes.plans, inboxes.cancellation, refuse, revive)
         self.sandboxes = Sandboxes(inboxes.sandboxes, refuse, revive)
         self.apply = Apply(inboxes.apply, refuse, revive)
+        self.retention = Retention(inboxes.retention, refuse, revive)
 
     def restart(self, trail: Trail) -> None:
         """Start them anew, in a forked child, behind the same callers' sides.
@@ -123,6 +130,7 @@ class Services:
         self.plans.cancellation.connect(inboxes.cancellation)
         self.sandboxes.connect(inboxes.sandboxes)
         self.apply.connect(inboxes.apply)
+        self.retention.connect(inboxes.retention)
         self.left = False
 
     def _start_all(self, trail: Trail) -> _Inboxes:
@@ -151,10 +159,11 @@ class Services:
             cancellation = self._start(
                 CancellationOrchestrator, tell, ask_plans, Service(apply).ask, ask_sandboxes
             )
+            retention = self._start(RetentionActor, self._retention)
         except BaseException:
             self.stop(lambda: None)
             raise
-        return _Inboxes(sessions, auth, config, plans, sandboxes, apply, cancellation)
+        return _Inboxes(sessions, auth, config, plans, sandboxes, apply, cancellation, retention)
 
     def _start(self, actor_class: type[ThreadingActor], *parts: Any) -> Inbox:
         ref = start(actor_class, self._service, *parts)

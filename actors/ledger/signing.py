@@ -147,6 +147,15 @@ class Signing:
         except Exception as error:  # noqa: BLE001 - whatever it is, no event may suffer from it
             logger.error("ledger %s: no checkpoint was signed: %s", self._path, error)
 
+    def note(self, connection: apsw.Connection, text: str) -> Note:
+        """Sign another text as the log, within a transaction of the ledger's.
+
+        Raises:
+            SigningFailed: the key cannot be used.
+        """
+        signer = self._present(connection, self.origin(connection), self._head(connection)[0])
+        return Note(text, (signer.sign(text),))
+
     def rotate(self, connection: apsw.Connection) -> VerifierKey:
         """Announce a new key, endorsed by the present one, and sign with it from here on.
 
@@ -157,7 +166,7 @@ class Signing:
         """
         with transaction(connection):
             self._side_log.check(connection)
-            origin, size = self._origin(connection), self._head(connection)[0]
+            origin, size = self.origin(connection), self._head(connection)[0]
             old = self._present(connection, origin, size)
             new = self._keys.begin_rotation(origin)
             self._announce(connection, LogKey(origin, new.vkey, size, old.vkey), new, old)
@@ -170,7 +179,7 @@ class Signing:
         if not self._is_anything_new(connection):
             return None
         self._side_log.check(connection)
-        origin = self._origin(connection)
+        origin = self.origin(connection)
         signer = self._present(connection, origin, size)
         checkpoint = Checkpoint(origin, size, root)
         text = checkpoint.as_text()
@@ -189,7 +198,8 @@ class Signing:
         )
         return bool(found.get)
 
-    def _origin(self, connection: apsw.Connection) -> str:
+    def origin(self, connection: apsw.Connection) -> str:
+        """Return the name of the ledger's log."""
         return origin_of(str(connection.execute("SELECT ledger_id FROM ledger").get))
 
     def _present(self, connection: apsw.Connection, origin: str, size: int) -> Signer:

@@ -29,6 +29,7 @@ from minutebook.actors.ledger.signed_notes import (
 )
 from minutebook.actors.ledger.signing import SIDE_LOG_SUFFIX
 from minutebook.actors.ledger.snapshot import Snapshot, read_snapshot
+from minutebook.actors.ledger.tombstones import check_tombstones, count_before, has_tombstones
 from minutebook.actors.ledger.tree import StoredNodes
 from minutebook.actors.ledger.unrecovered import unrecovered_journals
 from minutebook.domain.checkpoint import Checkpoint
@@ -118,6 +119,7 @@ class _Verification:
         self._workers = workers
         self._progress = progress
         self._findings: list[Finding] = []
+        self._pruned = 0
         self._stored_blocks: list[bytes | None] = []
 
     def run(self) -> Report:
@@ -138,21 +140,30 @@ class _Verification:
         start = 0
         if self._since is not None:
             start = self._start_behind(self._since, trusted, heads, end)
+            self._pruned = self._file.run(lambda connection: count_before(connection, start))
         check, sequences, count = self._follow(snapshot, heads, start, end)
         self._findings += sequences.findings()
+        self._findings += self._file.run(
+            lambda connection: list(check_tombstones(connection, trusted))
+        )
         self._compare(check, sequences.holes(), snapshot, signed, end)
         self._findings += unrecovered_journals(
             self._file.path.with_name(self._file.path.name + ".journal.d"), self._known
         )
         keys = [key.as_text() for key in (*trusted.ring.keys, *trusted.witnesses)]
-        return Report(count + start, in_order(self._findings), check.signed_size, tuple(keys))
+        return Report(
+            count + start - self._pruned,
+            in_order(self._findings),
+            check.signed_size,
+            tuple(keys),
+            self._pruned,
+        )
 
     # -- reading ------------------------------------------------------------------------------
 
     def _known(self, ids: Sequence[str]) -> set[str]:
-        statement = by_ids(ids)
-
         def read(connection: apsw.Connection) -> set[str]:
+            statement = by_ids(ids, pruned=has_tombstones(connection))
             return {row[0] for row in connection.execute(*statement)}
 
         return self._file.run(read)
@@ -222,6 +233,7 @@ class _Verification:
             self._partial |= stretch.partial
             check.take(blocks, stretch.partial)
             count += stretch.count
+            self._pruned += stretch.pruned
             self._progress(min(stretch.first + ENTRIES_A_STRETCH, end), end)
         return check, sequences, count
 

@@ -53,6 +53,12 @@ FROM_ENVIRONMENT: list[tuple[str, str, object]] = [
     ("lockout_cap", "60", 60.0),
     ("session_lifetime", "86400", 86_400.0),
     ("session_idle", "900", 900.0),
+    ("retention_days", "90", 90.0),
+    ("retention_count", "1000000", 1_000_000),
+    ("retention_types", '{"plan.*": 30}', {"plan.*": 30.0}),
+    ("retention_interval", "60", 60.0),
+    ("archive_directory", "/mnt/archive", Path("/mnt/archive")),
+    ("archive_before_prune", "true", True),
 ]
 
 
