@@ -22,7 +22,7 @@ ENVIRONMENT := $(shell test -x $(PY) && test -f $(VENV)/made \
 	&& { read -r folder; read -r python; } <$(VENV)/made && test "$$folder" = '$(CURDIR)' \
 	&& case '$(PYTHON)' in (''|"$$python") echo kept ;; esac)
 
-.PHONY: help demo test slow check lint types layering wheel-test format docs install dev clean FORCE
+.PHONY: help demo test slow bench bench-peers bench-record check lint types layering wheel-test format docs install dev clean FORCE
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -36,6 +36,18 @@ test: dev ## run the tests, without the slow ones
 
 slow: dev ## run the slow tests
 	$(PY) -m pytest -m slow $(ARGS)
+
+bench: bench-peers ## compare with every peer, quickly; ARGS as for python -m benchmarks
+	$(PY) -m benchmarks $(or $(ARGS),--quick)
+
+bench-record: bench-peers ## the results of record, the report and the README's table; half an hour
+	$(PY) -m benchmarks --output benchmarks/results
+	$(PY) -m benchmarks report
+
+bench-peers: dev ## install what the benchmarks compare with
+	$(PIP) --group bench
+	@test -d benchmarks/.peers/signledger-2.0b0 || \
+	  $(PIP) --no-deps --target benchmarks/.peers/signledger-2.0b0 signledger==2.0b0
 
 check: lint types layering ## lint, format, types and layering
 

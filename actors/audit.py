@@ -141,7 +141,7 @@ class AuditActor(ThreadingActor):
             return self._encoder.encode_head(gap)
 
     def on_stop(self) -> None:
-        """Commit the rest, record the end, and close the ledger and the journal."""
+        """Commit the rest, record the end, sign it, and close the ledger and the journal."""
         ledger = self._vitals.ledger
         # BaseException: whatever goes wrong here, who waits for the end must learn of it.
         try:
@@ -151,13 +151,16 @@ class AuditActor(ThreadingActor):
             outcomes = self._committer.append(self._last_words())
             if not all(isinstance(outcome, Receipt) for outcome in outcomes):
                 logger.error("ledger %s: closed without its audit.closed entry", ledger)
-            if not self._vitals.give_up.is_set():
-                self._ledger.checkpoint()
             if journal is not None:
                 # What is not committed stays, for whoever opens the ledger next.
                 journal.end(keep=journal.backlog > 0)
         except BaseException:
             logger.exception("ledger %s: closed without its audit.closed entry", ledger)
+        try:
+            if not self._vitals.give_up.is_set():
+                self._ledger.checkpoint()
+        except BaseException:
+            logger.exception("ledger %s: closed without a last checkpoint", ledger)
         try:
             self._ledger.close()
         except BaseException:

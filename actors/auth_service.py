@@ -50,7 +50,10 @@ class Auth(Service):
         return self.ask(CreateUser(name=name, password=password, roles=_words(roles)))
 
     def get_user(self, name: str) -> Future[User]:
-        """Look up one user; `UnknownUser` when there is none, as in all calls below."""
+        """Look up one user; `UnknownUser` when there is none.
+
+        So do the calls below that change one; lists of what nobody has are empty.
+        """
         return self.ask(GetUser(name=name))
 
     def list_users(self) -> Future[tuple[User, ...]]:
@@ -227,6 +230,7 @@ class Auth(Service):
 
 
 def _secret(text: str | SecretStr) -> SecretStr:
+    # What is no text is wrapped as well, and refused by the command.
     return text if isinstance(text, SecretStr) else SecretStr(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
@@ -189,6 +190,19 @@ def answer(reply: Reply[Any], work: Callable[[], Any]) -> None:
     else:
         if result is not LATER:
             reply.set(result)
+
+
+def path_text(path: str | bytes | os.PathLike[Any]) -> str:
+    """Return a path that a caller gave as text, bytes that are not UTF-8 escaped.
+
+    Raises:
+        InvalidCommand: it is none.
+    """
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        msg = f"a path is text, bytes or a Path, not {path!r:.80}. Correct it; nothing was done."
+        raise InvalidCommand(msg) from None
 
 
 class Service:

@@ -22,6 +22,9 @@ logger = logging.getLogger("minutebook.audit")
 INTERVAL_S: Final = 1.0
 """How often the checkpoints are looked at, while anything is committed."""
 
+INTERVAL_S_MIN: Final = 0.05
+"""How often at most, where checkpoints are to be signed still more often."""
+
 
 class Checkpointer(Looker):
     """Looks now and then whether a checkpoint is due, or was signed, on a thread of its own.
@@ -47,7 +50,7 @@ class Checkpointer(Looker):
         source: str,
         checkpoint_interval_s: float,
     ) -> None:
-        super().__init__("minutebook-checkpoints", min(INTERVAL_S, checkpoint_interval_s or 1.0))
+        super().__init__("minutebook-checkpoints", _interval(checkpoint_interval_s))
         self._made = MadeCheckpoints(path, vitals.producer)
         self._open_ledger = open_ledger
         self._tell = tell
@@ -68,8 +71,18 @@ class Checkpointer(Looker):
         except Exception:
             logger.exception("checkpoints could not be looked at")
 
-    def tell_made(self) -> None:
-        """Tell of what was signed until now; raises nothing."""
+    def finish(self, timeout_s: float) -> None:
+        """Tell of what was signed until now, and look no more.
+
+        Args:
+            timeout_s: how long to wait for that, where the disk hangs.
+        """
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        super()._run()
         self._looked_at = -1
         self._checkpoint_interval_s = 0
         self.look()
@@ -113,3 +126,7 @@ class Checkpointer(Looker):
             key=made.key,
             note_number=made.number,
         )
+
+
+def _interval(checkpoint_interval_s: float) -> float:
+    return max(INTERVAL_S_MIN, min(INTERVAL_S, checkpoint_interval_s or INTERVAL_S))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pykka import Future
 
-from minutebook.actors.base import Service
+from minutebook.actors.base import Service, path_text
 from minutebook.domain.commands import (
     DeleteConfig,
     ExplainConfig,
@@ -95,4 +95,4 @@ class Config(Service):
 
 
 def _named(project: Project) -> str | None:
-    return None if project is None else os.fspath(project)
+    return None if project is None else path_text(project)

@@ -55,7 +55,12 @@ class Shown:
     def of_layer(self, name: ConfigLayer, key: str) -> ConfigSetting:
         """Return what one layer says; raises like `setting`."""
         (layer,) = (layer for layer in self.layers.layers if layer.name == name)
-        return self._setting(key, find(layer.values, key), layer.origin(key))
+        try:
+            value = find(layer.values, key)
+        except UnknownConfigKey:
+            msg = f"config {key}: the layer {name} has no such key; explain() names those that do."
+            raise UnknownConfigKey(msg) from None
+        return self._setting(key, value, layer.origin(key))
 
     def explanation(self, key: str, problems: list[str], redactor: Redactor) -> ConfigExplanation:
         """Say why a key has its value.

@@ -139,7 +139,7 @@ class ConfigSources:
             return None
         layers = self.layers_of(watched, document)
         problems = sorted(self.model.problems_in(layers, watched.layer))
-        return explained(problems, layers) if problems else None
+        return explained(problems, layers.up_to(watched.layer)) if problems else None
 
     def worse(self, watched: WatchedFile, document: ConfigDocument) -> str | None:
         """Say what is wrong with a file's content that is not with what is used of it."""
@@ -149,7 +149,7 @@ class ConfigSources:
         problems = self.model.problems_in(layers, watched.layer)
         problems -= self.model.problems_in(used, watched.layer)
         problems |= self.model.problems_together(layers) - self.model.problems_together(used)
-        return explained(sorted(problems), layers) if problems else None
+        return explained(sorted(problems), layers.up_to(watched.layer)) if problems else None
 
     def check(self, before: Layers, after: Layers, layer: ConfigLayer, key: str) -> None:
         """Refuse a change of one key after which something is wrong that was not before.

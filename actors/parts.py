@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minutebook.actors.ledger.signing import KEY_SUFFIX, SIDE_LOG_SUFFIX, new_signing
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.teller import Teller
 from minutebook.domain.encoding import Encoder
@@ -15,6 +15,8 @@ from minutebook.domain.encoding import Encoder
 if TYPE_CHECKING:
     from minutebook.actors.ledger.journal import Journal
     from minutebook.actors.recording import Trail
+    from minutebook.actors.retention.clerk import Clerk
+    from minutebook.actors.retention.policy import Policy
     from minutebook.actors.settings import Settings
 
 
@@ -25,6 +27,9 @@ def side_file(path: Path, suffix: str) -> Path:
 
 def open_ledger(path: str | os.PathLike[str], settings: Settings, encoder: Encoder) -> SqliteLedger:
     """Open the ledger; raises `LedgerError`."""
+    # Imported when a ledger is opened: a host's start-up need not wait for it.
+    from minutebook.actors.ledger.signing import new_signing
+
     return SqliteLedger(
         path,
         encoder,
@@ -40,6 +45,8 @@ def describe_signing(path: Path, settings: Settings) -> dict[str, Any]:
     Args:
         path: the ledger's file.
     """
+    from minutebook.actors.ledger.signing import KEY_SUFFIX, SIDE_LOG_SUFFIX
+
     secret = settings.signing_key
     return {
         "key_path": str(settings.signing_key_path or side_file(path, KEY_SUFFIX)),
@@ -47,6 +54,36 @@ def describe_signing(path: Path, settings: Settings) -> dict[str, Any]:
         "side_path": str(settings.checkpoints_path or side_file(path, SIDE_LOG_SUFFIX)),
         "every": settings.checkpoint_every,
     }
+
+
+@contextmanager
+def open_clerk(path: Path, settings: Settings, encoder: Encoder, source: str) -> Iterator[Clerk]:
+    """Open the ledger for a while, to enter events with what they tell; raises `LedgerError`.
+
+    Args:
+        path: the ledger's file.
+        source: the envelope's ``source`` of what is entered.
+    """
+    from minutebook.actors.retention.clerk import Clerk
+
+    ledger = open_ledger(path, settings, encoder)
+    try:
+        yield Clerk(ledger, encoder, source)
+    finally:
+        ledger.close()
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return what the settings say of retention."""
+    from minutebook.actors.retention.policy import Policy
+
+    return Policy(
+        settings.retention_days,
+        settings.retention_count,
+        settings.retention_types,
+        settings.archive_directory,
+        settings.archive_before_prune,
+    )
 
 
 def new_journal(path: Path, settings: Settings, producer: str) -> Journal:

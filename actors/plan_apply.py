@@ -23,6 +23,7 @@ from minutebook.actors.base import (
     StatefulActor,
     answer,
     handles,
+    path_text,
 )
 from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.outbox import Outbox
@@ -60,7 +61,7 @@ class PlanApplyActor(StatefulActor):
         service, outbox: as for every `StatefulActor`.
         ask_plans, ask_sandboxes: the other actors.
         directory: where sandboxes and scratch work trees are made.
-        redactor: masks secrets in what validations print.
+        redactor: masks secrets in what validations, and work that fails, print.
         limits: of sandboxes' size, where an execution gives none.
     """
 
@@ -124,7 +125,7 @@ class PlanApplyActor(StatefulActor):
         limits = SizeLimits(
             command.bytes_max or self._limits.bytes_max, command.files_max or self._limits.files_max
         )
-        work = PlanWork(plan, command, limits, self._ask_plans, self._ask_sandboxes)
+        work = PlanWork(plan, command, limits, self._ask_plans, self._ask_sandboxes, self._redactor)
         self._works.start(plan.plan_id, work, self._leaving(plan, work.run))
         return LATER
 
@@ -141,7 +142,7 @@ class PlanApplyActor(StatefulActor):
             raise IllegalTransition(msg)
         # Before the plan enters the phase: a dirty project can be cleaned and applied to then.
         for project in plan.projects:
-            ensure_ready(project)
+            ensure_ready(project, self._database)
         sandboxes = self._sandboxes_of(plan)
         # Before it too: who finds the plan in the phase finds this as well.
         intent = self._record.begin(plan.plan_id, **self._describe(plan, sandboxes))
@@ -285,13 +286,14 @@ class Apply(Service):
             sandbox_directory: where the sandboxes are made; of a correction's execution, only
                 those that were released.
             keep: whether the sandboxes survive the plan's end, until they are released by name.
-            bytes_max, files_max: how large the sandboxes may be together, looked at after each
-                step and at the end; the system's limits when not given.
+            bytes_max, files_max: how large the sandboxes may be together, looked at every
+                second or so, after each step and at the end; the system's limits when not given.
 
         Raises:
-            UnimportableWork: the child could not find the function; nothing was begun.
+            UnimportableWork: a child could not find the function, or it is no work at all; nothing
+                was begun. (A name in a text is looked up by the child: `WorkFailed`.)
         """
-        directory = None if sandbox_directory is None else os.fsdecode(sandbox_directory)
+        directory = None if sandbox_directory is None else path_text(sandbox_directory)
         return self.ask(
             ExecutePlan(
                 plan_id=plan_id,
@@ -312,9 +314,9 @@ class Apply(Service):
     ) -> Future[Applied]:
         """Merge a plan's changes into all its projects, if they merge and pass every validation.
 
-        The future raises `ProjectDirty` (the plan stays as it is), or `MergeConflict`,
-        `ValidationFailed` or another `ProjectError` (the plan ends as errored); in each case
-        all of the projects are as they were.
+        The future raises `ProjectDirty` when a project is not clean to begin with (the plan
+        stays as it is), or `MergeConflict`, `ValidationFailed` or another `ProjectError` (the
+        plan ends as errored); in each case all of the projects are as they were.
 
         Args:
             plan_id: a plan whose work has ended.

@@ -44,7 +44,7 @@ class PlanLifecycleActor(PlanRecords, PlanCorrections, PlanApprovals):
     @handles(CreatePlan)
     def create(self, command: CreatePlan) -> Plan:
         """Make a plan for clean projects."""
-        projects = look_at(command.projects)
+        projects = look_at(command.projects, self._database)
         now = datetime.now(UTC)
         plan = Plan(
             plan_id=new_id(),

@@ -20,7 +20,7 @@ from minutebook.actors.work.progress import Step, WorkResult
 from minutebook.actors.work.spec import WorkSpec
 from minutebook.actors.work.survivors import start_time
 from minutebook.actors.work.temporary import make_temporary, remove_temporary
-from minutebook.actors.work_limits import SizeLimits
+from minutebook.actors.work_limits import Looking, SizeLimits
 from minutebook.actors.work_notes import WorkNotes
 from minutebook.actors.work_sandboxes import make_sandboxes, pending_corrections
 from minutebook.domain.commands import (
@@ -44,6 +44,7 @@ from minutebook.domain.errors import (
 )
 from minutebook.domain.fitting import shortened
 from minutebook.domain.plan import Phase
+from minutebook.domain.redaction import Redactor
 from minutebook.domain.state import (
     Correction,
     Execution,
@@ -62,6 +63,7 @@ class PlanWork:
         command: with what to run, and where.
         limits: of its sandboxes' size.
         ask_plans, ask_sandboxes: the other actors.
+        redactor: masks secrets in what failed work said.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class PlanWork:
         limits: SizeLimits,
         ask_plans: Ask,
         ask_sandboxes: Ask,
+        redactor: Redactor,
     ) -> None:
         self._plan = plan
         self._command = command
@@ -78,6 +81,7 @@ class PlanWork:
         self._limits = limits
         self._ask_plans = ask_plans
         self._ask_sandboxes = ask_sandboxes
+        self._redactor = redactor
         self._notes = WorkNotes(plan.plan_id, ask_plans, ask_sandboxes)
         self._corrections: list[Correction] = []
         self._sandboxes: list[Sandbox] = []
@@ -141,7 +145,9 @@ class PlanWork:
             raise WorkFailed(self._stopped_message(self._stopped_because))
         self._remove_temporary()
         if not result.ok:
-            said = shortened(result.error or result.output_tail[-500:].strip() or "it said nothing")
+            # Masked before it is cut: the name that tells a secret may stand before the cut.
+            said = self._redactor.mask_text(result.error or result.output_tail)
+            said = shortened(said if result.error else said[-500:].strip() or "it said nothing")
             msg = (
                 f"the work {self._work.label!r} of plan {plan.plan_id} failed with exit code"
                 f" {result.exit_code}: {said}; correct it and create a new plan."
@@ -219,7 +225,9 @@ class PlanWork:
         self._ask_plans(
             NoteProcess(plan_id=self._plan.plan_id, mark=mark, pid=pid, pid_started=start_time(pid))
         )
-        self._result = result = self._process.wait(self._note_step, on_note=self._notes.take)
+        self._result = result = self._process.wait(
+            self._note_step, on_note=self._notes.take, on_look=Looking(self._check_size).look
+        )
         self._notes.wait()
         self._ask_plans(
             NoteProgress(

@@ -9,7 +9,7 @@ from typing import Any, cast
 from pydantic import SecretStr
 from pykka import Future
 
-from minutebook.actors.base import Service
+from minutebook.actors.base import Service, path_text
 from minutebook.actors.inbox import Inbox
 from minutebook.actors.work.context import digest_of_arguments
 from minutebook.domain.commands import (
@@ -92,10 +92,13 @@ class Plans(Service):
             msg = "create: give either project= or projects=[...]; nothing was done."
             raise InvalidCommand(msg)
         given = projects if project is None else (project,)
+        if isinstance(given, str | bytes | os.PathLike):
+            msg = f"create: projects={given!r} is one path; give a list of them, or project=."
+            raise InvalidCommand(f"{msg} Nothing was done.")
         return self.ask(
             CreatePlan(
                 action=action,
-                projects=tuple(os.fsdecode(path) for path in given),
+                projects=tuple(map(path_text, given)),
                 parent_plan_id=parent_plan_id,
                 needs_approval=needs_approval,
                 attempts_max=attempts_max,

@@ -31,6 +31,8 @@ from minutebook.actors.plan_lifecycle import PlanLifecycleActor
 from minutebook.actors.plans import Plans
 from minutebook.actors.recording import Trail
 from minutebook.actors.reply import Reply
+from minutebook.actors.retention_actor import RetentionActor, RetentionParts
+from minutebook.actors.retention_service import Retention
 from minutebook.actors.sandbox_cleanup import SandboxCleanupActor
 from minutebook.actors.sandboxes import Sandboxes
 from minutebook.actors.session import SessionActor, SessionLimits
@@ -51,6 +53,7 @@ class _Inboxes(NamedTuple):
     sandboxes: Inbox
     apply: Inbox
     cancellation: Inbox
+    retention: Inbox
 
 
 class Services:
@@ -71,6 +74,7 @@ class Services:
         limits: of sessions.
         holders: who else holds something of plans.
         cancel_deadline_s: how long they are waited for.
+        retention: what is kept, and with what.
         refuse: raises when the host may not have anything done that is to be recorded.
         revive: called by whoever asks when they are stopped, or left; see `restart`.
     """
@@ -90,6 +94,7 @@ class Services:
         limits: SessionLimits,
         holders: Holders,
         cancel_deadline_s: float,
+        retention: RetentionParts,
         refuse: Callable[[], None],
         revive: Callable[[], None],
     ) -> None:
@@ -103,6 +108,7 @@ class Services:
         self._limits = limits
         self._holders = holders
         self._cancel_deadline_s = cancel_deadline_s
+        self._retention = retention
         self.left = False
         """Whether this is a forked child, where they were not started anew."""
         inboxes = self._start_all(trail)
@@ -112,6 +118,7 @@ class Services:
         self.plans = Plans(inboxes.plans, inboxes.cancellation, refuse, revive)
         self.sandboxes = Sandboxes(inboxes.sandboxes, refuse, revive)
         self.apply = Apply(inboxes.apply, refuse, revive)
+        self.retention = Retention(inboxes.retention, refuse, revive)
 
     def restart(self, trail: Trail) -> None:
         """Start them anew, in a forked child, behind the same callers' sides.
@@ -130,6 +137,7 @@ class Services:
         self.plans.connect_cancellation(inboxes.cancellation)
         self.sandboxes.connect(inboxes.sandboxes)
         self.apply.connect(inboxes.apply)
+        self.retention.connect(inboxes.retention)
         self.left = False
 
     def _start_all(self, trail: Trail) -> _Inboxes:
@@ -161,10 +169,11 @@ class Services:
                 self._holders,
                 self._cancel_deadline_s,
             )
+            retention = self._start(RetentionActor, self._retention)
         except BaseException:
             self.stop(lambda: None)
             raise
-        return _Inboxes(sessions, auth, config, plans, sandboxes, apply, cancellation)
+        return _Inboxes(sessions, auth, config, plans, sandboxes, apply, cancellation, retention)
 
     def _start(self, actor_class: type[ThreadingActor], *parts: Any) -> Inbox:
         ref = start(actor_class, self._service, *parts)

@@ -5,9 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any, Final, Literal, TypedDict
+from typing import Annotated, Any, Final, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from minutebook.actors.config_document import ConfigDocument
 from minutebook.actors.config_file import ConfigFile
@@ -15,6 +22,7 @@ from minutebook.actors.ledger.signing import CHECKPOINT_EVERY
 from minutebook.domain.encoding import PAYLOAD_BYTES_MAX
 from minutebook.domain.errors import ConfigError, SettingsError
 from minutebook.domain.event import Delivery
+from minutebook.domain.note import SecretKey
 
 logger = logging.getLogger("minutebook.settings")
 
@@ -23,7 +31,13 @@ ENVIRONMENT_PREFIX: Final = "MINUTEBOOK_"
 FILE_VARIABLE: Final = "MINUTEBOOK_SETTINGS_FILE"
 """Names the TOML file, where no keyword does."""
 
-_PATHS: Final = ("config_path", "sandbox_directory", "checkpoints_path", "signing_key_path")
+_PATHS: Final = (
+    "config_path",
+    "sandbox_directory",
+    "checkpoints_path",
+    "signing_key_path",
+    "archive_directory",
+)
 """Taken from the file's directory, where a file gives them relative."""
 
 
@@ -96,6 +110,26 @@ class Settings(BaseModel):
     """Most seconds of a session; ``None`` for as long as each says itself."""
     session_idle: float | None = Field(default=None, gt=0)
     """Most seconds of a session without a use; ``None`` for as long as each says itself."""
+    retention_days: float | None = Field(default=None, ge=0)
+    """Days after which entries are pruned; ``None`` for never."""
+    retention_count: int | None = Field(default=None, ge=0)
+    """How many of the newest entries are kept, however old the others are; ``None`` for all."""
+    retention_types: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Days for event types, or patterns such as ``plan.*``, that have their own."""
+    retention_interval: float = Field(default=3600.0, gt=0, le=366 * 86_400)
+    """Seconds between two times that this is done."""
+    archive_directory: Path | None = None
+    """Where sealed segments are copied to, in the same interval; nothing is when not given."""
+    archive_before_prune: bool = False
+    """Whether only what is in an archive may be pruned, whoever took it there."""
+
+    @field_validator("signing_key")
+    @classmethod
+    def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            # Else nothing would be signed, and only the log would say so.
+            SecretKey.of_text(key.get_secret_value())
+        return key
 
 
 class SettingsGiven(TypedDict, total=False):
@@ -131,6 +165,12 @@ class SettingsGiven(TypedDict, total=False):
     lockout_cap: float
     session_lifetime: float | None
     session_idle: float | None
+    retention_days: float | None
+    retention_count: int | None
+    retention_types: dict[str, float]
+    retention_interval: float
+    archive_directory: str | os.PathLike[str] | None
+    archive_before_prune: bool
 
 
 def load_settings(

@@ -18,15 +18,20 @@ from minutebook.actors.audit import AuditActor
 from minutebook.actors.health import Health, Vitals
 from minutebook.actors.inbox import CLOSED_MESSAGE, WAKE, AuditInbox, resolve, uncommitted
 from minutebook.actors.key_file import load_or_create_key
+from minutebook.actors.ledger import sealed_box
+from minutebook.actors.ledger.opening import resolve_ledger_path
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.sqlite import SqliteLedger
+from minutebook.actors.ledger.subject_keys import KEYS_SUFFIX, SubjectKeys
 from minutebook.actors.open_systems import forget, remember
 from minutebook.actors.opened import describe_process
 from minutebook.actors.parts import (
     describe_to_writer,
     new_journal,
     new_trail,
+    open_clerk,
     open_ledger,
+    policy_of,
     side_file,
 )
 from minutebook.actors.reply import Reply
@@ -41,7 +46,8 @@ from minutebook.domain.errors import (
     LedgerError,
     UncommittedEvents,
 )
-from minutebook.domain.event import complete_types
+from minutebook.domain.event import complete_types, registered_types
+from minutebook.domain.personal import personal_fields
 from minutebook.domain.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -56,6 +62,7 @@ if TYPE_CHECKING:
     from minutebook.actors.plans import Plans
     from minutebook.actors.recording import Trail
     from minutebook.actors.recoverer import Recoverer
+    from minutebook.actors.retention_service import Retention, RetentionTimer
     from minutebook.actors.sandboxes import Sandboxes
     from minutebook.actors.services import Services
     from minutebook.actors.session_service import Sessions
@@ -98,6 +105,8 @@ class AuditSystem:
     """Executing plans in sandboxes, and applying them to projects."""
     sandboxes: Sandboxes
     """The sandboxes that there are."""
+    retention: Retention
+    """Segments, archives, pruning, legal holds, and whom to forget."""
 
     def __init__(
         self,
@@ -116,6 +125,7 @@ class AuditSystem:
         self._recoverer: Recoverer | None = None
         self._watch: Watch | None = None
         self._checkpointer: Checkpointer | None = None
+        self._retention_timer: RetentionTimer | None = None
         self._settings = settings
         self._ledger = ledger
         self._encoder = encoder
@@ -184,12 +194,18 @@ class AuditSystem:
         registered = Holders(holders)
         chosen = load_settings(settings, settings_file)
         complete_types()
-        opened: list[SqliteLedger] = []
+        if any(map(personal_fields, registered_types().values())):
+            sealed_box.load()
+        resolved = resolve_ledger_path(path)
         # The key is asked for with the first secret, when the ledger is open.
-        redactor = Redactor(lambda: load_or_create_key(side_file(opened[0].path, ".app.key")))
-        encoder = Encoder(redactor, service=chosen.service, bytes_max=chosen.event_bytes_max)
+        redactor = Redactor(lambda: load_or_create_key(side_file(resolved, ".app.key")))
+        encoder = Encoder(
+            redactor,
+            service=chosen.service,
+            bytes_max=chosen.event_bytes_max,
+            sealer=SubjectKeys(side_file(resolved, KEYS_SUFFIX), redactor.fingerprint),
+        )
         ledger = open_ledger(path, chosen, encoder)
-        opened.append(ledger)
         source = f"{chosen.service}/audit"
         producer = secrets.token_hex(16)
         ledger.sign_as(producer)
@@ -283,6 +299,15 @@ class AuditSystem:
             source=f"{self._settings.service}/audit",
             checkpoint_interval_s=self._settings.checkpoint_interval,
         )
+        if policy_of(self._settings).is_on:
+            from minutebook.actors.retention_service import RetentionTimer
+
+            self._retention_timer = RetentionTimer(
+                self.retention.apply,
+                identity=f"{self._settings.service}/retention",
+                interval_s=self._settings.retention_interval,
+            )
+            self._retention_timer.start()
         self._recoverer.start()
         self._watch.start()
         self._checkpointer.start()
@@ -292,8 +317,8 @@ class AuditSystem:
             self._recoverer.stop()
         if self._watch is not None:
             self._watch.stop()
-        if self._checkpointer is not None:
-            self._checkpointer.stop()
+        if self._retention_timer is not None:
+            self._retention_timer.stop()
 
     def _new_trail(self) -> Trail:
         return new_trail(self.path, self.producer, self._encoder, self.audit)
@@ -303,6 +328,7 @@ class AuditSystem:
     ) -> None:
         from minutebook.actors.config_options import ConfigOptions
         from minutebook.actors.lockout import LockoutRules
+        from minutebook.actors.retention_actor import RetentionParts
         from minutebook.actors.services import Services
         from minutebook.actors.session import SessionLimits
         from minutebook.actors.work_limits import SizeLimits
@@ -325,6 +351,12 @@ class AuditSystem:
             limits=SessionLimits(chosen.session_lifetime, chosen.session_idle),
             holders=holders,
             cancel_deadline_s=chosen.cancel_deadline,
+            retention=RetentionParts(
+                lambda source: open_clerk(self.path, chosen, self._encoder, source),
+                SubjectKeys(side_file(self.path, KEYS_SUFFIX), redactor.fingerprint),
+                redactor,
+                policy_of(chosen),
+            ),
             refuse=self._refuse_unrecorded,
             revive=self._revive_services,
         )
@@ -335,6 +367,7 @@ class AuditSystem:
         self.apply = services.apply
         self.sandboxes = services.sandboxes
         self._holders = holders
+        self.retention = services.retention
         # First of all: nobody shall see a state that the trail does not tell.
         services.catch_up()
         services.wait_caught_up()
@@ -416,7 +449,7 @@ class AuditSystem:
             if self._services is not None:
                 self._services.stop(lambda: _left(deadline))
             if self._checkpointer is not None:
-                self._checkpointer.tell_made()
+                self._checkpointer.finish(min(_left(deadline), _GIVING_UP_S))
             if self._journal is not None:
                 self._journal.close(CLOSED_MESSAGE)
             stopped = self._inbox.close(self._audit_ref)
@@ -487,7 +520,7 @@ class AuditSystem:
         self._inbox.abandon(_FORKED)
         if self._services is not None:
             self._services.leave(_FORKED)
-        self._recoverer = self._watch = self._checkpointer = None
+        self._recoverer = self._watch = self._checkpointer = self._retention_timer = None
         self._become_another()
         self.audit.leave(self._revive)
 
@@ -541,6 +574,8 @@ class AuditSystem:
             self._refuse_closed()
         except BaseException:
             self._stop_looking()
+            if self._checkpointer is not None:
+                self._checkpointer.finish(0.0)
             self._vitals.give_up.set()
             if audit is not None:
                 with contextlib.suppress(Timeout):

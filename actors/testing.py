@@ -9,6 +9,7 @@ from minutebook.actors.audit import AuditActor
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import AuditInbox
 from minutebook.actors.ledger.memory import MemoryLedger
+from minutebook.actors.ledger.subject_keys import MemoryKeys
 from minutebook.actors.starting import start
 from minutebook.actors.teller import Teller
 from minutebook.domain.encoding import Encoder
@@ -29,7 +30,7 @@ class MemoryTrail:
     """
 
     def __init__(self, *, service: str = "app") -> None:
-        encoder = Encoder(Redactor(bytes(KEY_BYTES)), service=service)
+        encoder = Encoder(Redactor(bytes(KEY_BYTES)), service=service, sealer=MemoryKeys())
         self.ledger = MemoryLedger(encoder)
         """Where the entries are."""
         self._ref = start(

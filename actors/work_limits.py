@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from minutebook.actors.sandbox_commits import size_of
 from minutebook.domain.errors import PlanConstrained
 from minutebook.domain.state import Sandbox
+
+LOOK_S: Final = 1.0
+"""How long work may go on before its sandboxes are looked at again."""
+
+LOOK_SHARE: Final = 20
+"""How much longer than the last look that is, where looking takes its time."""
+
+
+class Looking:
+    """Looks at sandboxes while work goes on, now and then.
+
+    Args:
+        check: raises when a limit is broken.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._next = time.monotonic() + LOOK_S
+
+    def look(self) -> None:
+        """Look, unless it is too early; raises what ``check`` raises."""
+        began = time.monotonic()
+        if began < self._next:
+            return
+        self._check()
+        ended = time.monotonic()
+        self._next = ended + max(LOOK_S, LOOK_SHARE * (ended - began))
 
 
 @dataclass(frozen=True, slots=True)

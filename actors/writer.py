@@ -110,7 +110,8 @@ class Writer:
         try:
             self._commit_all(Committer(ledger, self._encoder, self._vitals))
             if not self._vitals.give_up.is_set():
-                ledger.checkpoint()
+                with contextlib.suppress(MinutebookError):
+                    ledger.checkpoint()
         finally:
             with contextlib.suppress(MinutebookError):
                 ledger.close()

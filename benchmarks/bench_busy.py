@@ -16,13 +16,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.bench_emit import build
 from benchmarks.document import write_document
+from benchmarks.workload import bound, build
 from minutebook.actors import AuditSystem
-from minutebook.domain import bind
 
 PER_SECOND = 5000
 BUSY_THREADS = 4
@@ -46,7 +46,7 @@ def measure(writer: Literal["thread", "process"], seconds: float) -> dict[str, A
         AuditSystem.open(
             Path(directory) / "audit.db", writer=writer, backlog_max=10_000_000
         ) as system,
-        bind(identity="alice@example.com", session_id="s-1", correlation_id="req-1"),
+        bound(),
     ):
         for thread in spinning:
             thread.start()
@@ -78,13 +78,13 @@ def measure(writer: Literal["thread", "process"], seconds: float) -> dict[str, A
     }
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description="Commit beside busy threads.")
     parser.add_argument("--quick", action="store_true", help="a second, to see that it runs")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long (default: 10)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     seconds = 1.0 if arguments.quick else arguments.seconds
     results = {writer: measure(writer, seconds) for writer in ("thread", "process")}
     conditions = {

@@ -1,226 +1,123 @@
-"""What telling an event costs its caller, in each delivery class.
+"""What recording an event costs its caller, for every peer: closed and open loop.
 
-One audited event of about 550 stored bytes, with a list and nested fields, is built and
-told, in the closed loop (as fast as it goes) and paced (2,000 a second, timed from the
-intended start, so that a stall counts for all that it delays). The variants take turns;
-of each figure the median over the rounds counts. Ratios within one run are what to look
-at: absolute times are this machine's, in this minute.
+One audited event of about 550 bytes, with a list and nested fields, is built and recorded, in
+the closed loop (as fast as it goes) and in the open loop (2,000 a second, timed from the
+intended start, so that a stall counts for all that it delays). Each peer runs in a process of
+its own, the peers take turns, and of each figure the median over the rounds counts. Ratios
+within one run are what to look at: absolute times are this machine's, in this minute.
 
     python -m benchmarks emit --json results/emit.json
+    python -m benchmarks emit --peers construction,journaled,structlog
 """
 
-import argparse
-import json
-import os
-import platform
-import statistics
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-
+from benchmarks import histogram, peers
+from benchmarks.conditions import conditions
 from benchmarks.document import write_document
-from minutebook.actors import AuditSystem
-from minutebook.domain import AuditEvent, bind
-from minutebook.domain.envelope import new_id
+from benchmarks.loops import PER_SECOND
+from benchmarks.options import Options, parse, scratch
+from benchmarks.runner import Runner
+from benchmarks.table import print_conditions, print_table
 
-PER_SECOND = 2000
+Results = dict[str, Any]
 
-
-class Line(BaseModel):
-    """A nested part."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    sku: str
-    quantity: int
-
-
-class OrderShipped(AuditEvent, type="benchmark.order_shipped"):
-    """The event that is told."""
-
-    order_id: str
-    carrier: str
-    tags: list[str]
-    lines: list[Line]
-    note: str | None = None
-    weight: float = 0.0
+SECONDS = {"warm_up_s": 0.3, "closed_s": 0.7, "paced_s": 1.5}
+"""At most so long for each part of a round."""
+QUICK_SECONDS = {"warm_up_s": 0.05, "closed_s": 0.15, "paced_s": 0.3}
+CALLS = 10_000
+QUICK_CALLS = 2000
 
 
-class Plain(BaseModel):
-    """The same fields without what makes an event of them: the floor for building one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    id: str = Field(default_factory=new_id)
-    source: str | None = None
-    occurred_at: AwareDatetime = Field(default_factory=partial(datetime.now, UTC))
-    user_identity: str | None = None
-    on_behalf_of: str | None = None
-    session_id: str | None = None
-    correlation_id: str | None = None
-    causation_id: str | None = None
-    traceparent: str | None = None
-    plan_id: str | None = None
-    project_names: tuple[str, ...] = ()
-    outcome: Literal["success", "failure", "denied", "unknown"] = "success"
-    outcome_reason: str | None = None
-    severity: Literal["debug", "info", "warning", "error", "critical"] = "info"
-    order_id: str
-    carrier: str
-    tags: list[str]
-    lines: list[Line]
-    note: str | None = None
-    weight: float = 0.0
-
-
-LINES = [Line(sku="A-1", quantity=2), Line(sku="B-2", quantity=1)]
-
-
-def build() -> OrderShipped:
-    """Build the event."""
-    return OrderShipped(
-        order_id="A-17", carrier="dhl", tags=["fragile", "express"], lines=LINES, weight=2.5
-    )
-
-
-def build_plain() -> Plain:
-    """Build the plain model."""
-    return Plain(
-        order_id="A-17", carrier="dhl", tags=["fragile", "express"], lines=LINES, weight=2.5
-    )
-
-
-def closed_loop(call: Callable[[], object], count: int) -> list[float]:
-    """Microseconds of each call, one after the other."""
-    clock = time.perf_counter_ns
-    taken = []
-    for _ in range(count):
-        start = clock()
-        call()
-        taken.append((clock() - start) / 1000)
-    return taken
-
-
-def paced(call: Callable[[], object], count: int) -> list[float]:
-    """Microseconds from each call's intended start to its end."""
-    clock = time.perf_counter_ns
-    interval_ns = 1_000_000_000 // PER_SECOND
-    due = clock() + interval_ns
-    taken = []
-    for _ in range(count):
-        left_ns = due - clock()
-        if left_ns > 200_000:
-            time.sleep((left_ns - 150_000) / 1e9)
-        while clock() < due:
-            pass
-        call()
-        taken.append((clock() - due) / 1000)
-        due += interval_ns
-    return taken
-
-
-def percentiles(taken: list[float]) -> dict[str, float]:
-    """p50, p99, p99.9 and max."""
-    ordered = sorted(taken)
-    last = len(ordered) - 1
-    return {
-        "p50": ordered[last // 2],
-        "p99": ordered[int(last * 0.99)],
-        "p99.9": ordered[int(last * 0.999)],
-        "max": ordered[-1],
-    }
-
-
-def measure(rounds: int, count: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Run all variants, interleaved; the median of each percentile."""
-    found: dict[str, dict[str, list[dict[str, float]]]] = {}
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        AuditSystem.open(Path(directory) / "audit.db", backlog_max=10_000_000) as system,
-        AuditSystem.open(
-            Path(directory) / "other.db", backlog_max=10_000_000, writer="process"
-        ) as with_process,
-        bind(identity="alice@example.com", session_id="s-1", correlation_id="req-1"),
-    ):
-        tell, tell_to_process = system.audit.tell, with_process.audit.tell
-        # Each is a function of its own around the building, so that a call more or less does
-        # not count as telling.
-        variants: dict[str, Callable[[], object]] = {
-            "plain model": lambda: build_plain(),  # noqa: PLW0108
-            "construction": lambda: build(),  # noqa: PLW0108
-            "no-op emit": lambda: ignore(build()),
-            "buffered": lambda: tell(build(), "buffered"),
-            "journaled": lambda: tell(build()),
-            "writer=process": lambda: tell_to_process(build()),
-        }
-        for turn in range(rounds + 1):
-            for name, call in variants.items():
-                for loop, run, calls in (
-                    ("closed", closed_loop, count),
-                    ("paced", paced, count // 5),
-                ):
-                    result = percentiles(run(call, calls))
-                    system.flush()
-                    with_process.flush()
-                    if turn > 0:
-                        found.setdefault(name, {}).setdefault(loop, []).append(result)
-            committed = percentiles(
-                closed_loop(lambda: system.audit.ask(build()).get(), max(50, count // 200))
+def measure(options: Options, runner: Runner) -> Results:
+    """Run all rounds; the figures of each peer, in microseconds."""
+    raw: dict[str, list[Results]] = {}
+    seconds = QUICK_SECONDS if options.quick else SECONDS
+    chosen = [name for name in options.peers if name not in peers.FLOORS_WITHOUT_BUILDING]
+    runner.expect(options.repeat * len(chosen))
+    for turn in range(options.repeat):
+        # Forth and back, so that a drift of the machine hits all alike.
+        for name in chosen if turn % 2 == 0 else reversed(chosen):
+            runner.step(f"emit, round {turn + 1} of {options.repeat}: {name}")
+            result = runner.run(
+                task="latency",
+                peer=name,
+                loops=["closed", "open"],
+                calls=QUICK_CALLS if options.quick else CALLS,
+                timeline=turn == options.repeat - 1,
+                **seconds,
             )
-            if turn > 0:
-                found.setdefault("committed", {}).setdefault("closed", []).append(committed)
-    return {
-        name: {
-            loop: {key: statistics.median(one[key] for one in results) for key in results[0]}
-            for loop, results in loops.items()
+            if result is not None:
+                raw.setdefault(name, []).append(result)
+    results = {name: _of_peer(raw[name]) for name in chosen if name in raw}
+    for figures in results.values():
+        for loop in ("closed", "open"):
+            base = results.get("construction", {}).get(loop)
+            figures[loop]["to_construction"] = (
+                None if base is None else figures[loop]["p50"] / base["p50"]
+            )
+    return results
+
+
+def _of_peer(rounds: Sequence[Results]) -> Results:
+    figures: Results = {"about": rounds[0]["about"]}
+    for loop in ("closed", "open"):
+        each = [one[loop] for one in rounds]
+        encoded = [one["histogram"] for one in each]
+        figures[loop] = {
+            **histogram.over_repeats(
+                [histogram.read(histogram.merged([text])) for text in encoded]
+            ),
+            "calls": [one["calls"] for one in each],
+            "per_second": histogram.summary([one["per_second"] for one in each]),
+            "rejected": sum(sum(one["rejected"].values()) for one in each),
+            "spectrum": histogram.spectrum(histogram.merged(encoded)),
+            "histograms": encoded,
         }
-        for name, loops in found.items()
-    }
+        if "timeline" in each[-1]:
+            figures[loop]["timeline"] = each[-1]["timeline"]
+    if "emitted" in rounds[0]:
+        for key in ("emitted", "recorded", "dropped"):
+            figures[key] = sum(one[key] for one in rounds)
+    return figures
 
 
-def ignore(event: AuditEvent) -> None:
-    """Take an event, and do nothing with it."""
+def show(results: Results) -> None:
+    """Print the table."""
+    rows = []
+    for name, figures in results.items():
+        for loop in ("closed", "open"):
+            one = figures[loop]
+            ratio = one["to_construction"]
+            rows.append(
+                [
+                    name,
+                    loop,
+                    *(f"{one[key]:.2f}" if key == "p50" else f"{one[key]:,.1f}" for key in KEYS),
+                    f"{sum(one['calls']):,}",
+                    f"{figures.get('dropped', 0):,}",
+                    f"{one['rejected']:,}",
+                    "" if ratio is None else f"{ratio:.2f}",
+                ]
+            )
+    head = ["us a call", "loop", *KEYS, "calls", "dropped", "rejected", "to construction"]
+    print_table(head, rows)
 
 
-def main() -> int:
+KEYS = histogram.KEYS
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description="Time telling an event.")
-    parser.add_argument("--quick", action="store_true", help="few calls, to see that it runs")
-    parser.add_argument("--repeat", type=int, default=5, help="rounds (default: 5)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
-    arguments = parser.parse_args()
-    rounds, count = (1, 1000) if arguments.quick else (arguments.repeat, 20_000)
-    results = measure(rounds, count)
-    conditions = {
-        "machine": platform.machine(),
-        "system": f"{platform.system()} {platform.release()}",
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "rounds": rounds,
-        "calls": count,
-        "paced_per_second": PER_SECOND,
-    }
-    print(json.dumps(conditions))
-    print(
-        f"{'us a call':<14}{'loop':<8}{'p50':>9}{'p99':>9}{'p99.9':>9}{'max':>10}  to construction"
-    )
-    for name, loops in results.items():
-        for loop, figures in loops.items():
-            base = results["construction"].get(loop, results["construction"]["closed"])
-            ratio = figures["p50"] / base["p50"]
-            print(
-                f"{name:<14}{loop:<8}{figures['p50']:>9.2f}{figures['p99']:>9.1f}"
-                f"{figures['p99.9']:>9.1f}{figures['max']:>10.0f}  {ratio:.2f}"
-            )
-    write_document(arguments.json, conditions, results)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    options = parse(argv, "emit", __doc__)
+    with scratch(options) as directory:
+        where = conditions(directory, paced_per_second=PER_SECOND, rounds=options.repeat)
+        runner = Runner(directory)
+        results = measure(options, runner)
+    runner.done()
+    if options.json != "-":
+        print_conditions(where)
+        show(results)
+    write_document(options.json, where, results, skipped=runner.skipped, failed=runner.failed)
+    return 1 if runner.failed else 0

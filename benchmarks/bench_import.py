@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 VARIANTS = {
@@ -95,12 +96,12 @@ def print_table(times: dict[str, list[float]], result: dict[str, object]) -> Non
     )
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the JSON where asked."""
     parser = argparse.ArgumentParser(description="Time the import of AuditSystem.")
     parser.add_argument("--runs", type=int, default=21, help="runs of each variant (15 or more)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     if options.runs < 15:
         parser.error("--runs: fewer than 15 say nothing; give 15 or more")
 

@@ -35,6 +35,7 @@ from minutebook.domain.errors import (
     WorkFailed,
 )
 from minutebook.domain.event import AuditEvent
+from minutebook.domain.personal import Personal
 from minutebook.domain.plan import Phase, ProcessingState
 from minutebook.domain.resources import Freed, HeldResource
 from minutebook.domain.upcasting import upcaster
@@ -58,6 +59,7 @@ __all__ = [
     "MinutebookError",
     "Outcome",
     "PermissionDenied",
+    "Personal",
     "Phase",
     "ProcessingState",
     "ProjectError",

@@ -21,6 +21,7 @@ import orjson
 from minutebook.domain.errors import InvalidEvent
 from minutebook.domain.event import ENVELOPE_FIELDS, AuditEvent
 from minutebook.domain.jsonable import jsonable, masked, rfc3339
+from minutebook.domain.personal import SEALED, Sealer, personal_fields, place_of
 from minutebook.domain.plain import all_parts, judge, plain_part, refuse_infinite, settled_floats
 from minutebook.domain.redaction import is_secret
 from minutebook.domain.surrogates import ESCAPE_IN_JSON, escape
@@ -84,12 +85,19 @@ class Encoder:
         redactor: masks secrets.
         service: the host's name, the ``source`` of events that name none.
         bytes_max: limit of an event's stored bytes, without the producer's fields.
+        sealer: encrypts personal fields; without one, events that have any are refused.
     """
 
     def __init__(
-        self, redactor: Redactor, *, service: str = "app", bytes_max: int = PAYLOAD_BYTES_MAX
+        self,
+        redactor: Redactor,
+        *,
+        service: str = "app",
+        bytes_max: int = PAYLOAD_BYTES_MAX,
+        sealer: Sealer | None = None,
     ) -> None:
         self._redactor = redactor
+        self._sealer = sealer
         self._service = service
         self._bytes_max = bytes_max
         self._shapes: dict[type[AuditEvent], Shape] = {}
@@ -148,10 +156,29 @@ class Encoder:
                 else jsonable(fields[name], name, self._redactor)
                 for name in cls.payload_names
             }
+            for name, subject in personal_fields(cls).items():
+                if checked["payload"][name] is not None:
+                    checked["payload"][name] = self._sealed(event, name, subject, checked)
         except InvalidEvent as error:
             msg = f"{cls.__name__} ({cls.type}) cannot be stored: {error}"
             raise InvalidEvent(msg) from None
         return checked
+
+    def _sealed(
+        self, event: AuditEvent, name: str, subject: str, checked: dict[str, Any]
+    ) -> dict[str, str]:
+        whom = event.__dict__[subject]
+        if whom is None or whom == "" or self._sealer is None:
+            msg = (
+                f"{name} is personal, and {subject}, which says whom it is about, is not given;"
+                " give it."
+                if self._sealer is not None
+                else f"{name} is personal, and there are no keys here; tell it to a system."
+            )
+            raise InvalidEvent(msg)
+        data = orjson.dumps(checked["payload"][name])
+        place = place_of(event.id, event.type, name)
+        return {SEALED: self._sealer.seal(str(whom), place, data)}
 
 
 def flatten(fields: dict[str, Any], shape: Shape) -> bytes | None:

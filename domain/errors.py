@@ -164,6 +164,33 @@ class WitnessRefused(MinutebookError):
     """A log is not consistent with what the witness signed before; nothing was signed."""
 
 
+# -- keeping and forgetting ---------------------------------------------------
+
+
+class UnknownHold(MinutebookError, LookupError):
+    """There is no legal hold of this id."""
+
+
+class UnderLegalHold(MinutebookError):
+    """A legal hold keeps what was to be erased; it was left as it is."""
+
+
+class SegmentRefused(MinutebookError):
+    """A segment does not show what it says: it was changed, or somebody else signed it."""
+
+
+class ArchiveFailed(MinutebookError):
+    """A segment cannot be written, or its copy in the archive is not what it should be."""
+
+
+class SubjectKeysError(MinutebookError):
+    """The file with the keys of personal fields cannot be used."""
+
+
+class UnknownSubject(MinutebookError, LookupError):
+    """No key was ever made for this subject, so that there is nothing to forget."""
+
+
 # -- ending -------------------------------------------------------------------
 
 

@@ -34,6 +34,7 @@ from minutebook.domain.envelope import (
     new_id,
 )
 from minutebook.domain.errors import EventDefinitionError, InvalidEvent
+from minutebook.domain.personal import refuse_misplaced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -240,6 +241,7 @@ class AuditEvent(BaseModel):
             raise EventDefinitionError(msg)
         fields = cls.model_fields
         cls.payload_names = tuple(name for name in fields if name not in ENVELOPE_FIELDS)
+        refuse_misplaced(cls, cls.payload_names)
         if outcome is not None:
             fields["outcome"].default = outcome
         if severity is not None:

@@ -42,6 +42,8 @@ class Report(NamedTuple):
     """How many entries the newest checkpoint covers that holds."""
     keys: tuple[str, ...] = ()
     """The vkeys that were trusted, and those that they endorse."""
+    pruned: int = 0
+    """How many entries it had besides, which were pruned as they should be."""
 
     @property
     def verdict(self) -> Literal["ok", "failed"]:
@@ -53,6 +55,7 @@ class Report(NamedTuple):
         return {
             "verdict": self.verdict,
             "entries": self.entries,
+            **({"pruned": self.pruned} if self.pruned else {}),
             "findings": [finding._asdict() for finding in self.findings],
         }
 

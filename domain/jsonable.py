@@ -37,6 +37,7 @@ import orjson
 from pydantic import BaseModel
 
 from minutebook.domain.errors import InvalidEvent
+from minutebook.domain.personal import personal_fields
 from minutebook.domain.redaction import is_secret, is_secret_type
 from minutebook.domain.surrogates import escape
 
@@ -91,6 +92,12 @@ def jsonable(value: Any, where: str, redactor: Redactor, *, depth: int = 0) -> A
         items = [jsonable(item, f"{where}{{}}", redactor, depth=depth + 1) for item in value]
         return _in_order(items)
     if isinstance(value, BaseModel):
+        if personal_fields(type(value)):
+            msg = (
+                f"{where} is a {type(value).__name__} with personal fields, which would be stored"
+                " in clear there; mark the whole field of the event as Personal instead."
+            )
+            raise InvalidEvent(msg)
         return _jsonable_members(model_members(value).items(), where, redactor, depth)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         members = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))

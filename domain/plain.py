@@ -16,6 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from minutebook.domain.personal import personal_fields
 from minutebook.domain.redaction import is_secret_name
 
 # Only exact types: a subclass (an IntEnum, a str with behaviour) takes the slower path.
@@ -58,7 +59,11 @@ def judge(cls: type[BaseModel], names: Iterable[str]) -> Plain | None:
     parts: dict[type[BaseModel], None] = {}
     for name in names:
         annotation = cls.model_fields[name].annotation
-        if is_secret_name(name) or not _is_plain(annotation, float_too=True):
+        if (
+            is_secret_name(name)
+            or name in personal_fields(cls)
+            or not _is_plain(annotation, float_too=True)
+        ):
             return None
         if not _is_plain(annotation, float_too=False):
             floats.append(name)

@@ -102,6 +102,10 @@ class Redactor:
     def __repr__(self) -> str:
         return "Redactor(key=[secret])"
 
+    def fingerprint(self, value: str) -> bytes:
+        """Return the whole HMAC-SHA-256 over a text's UTF-8."""
+        return hmac.new(self._key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+
     def mask(self, value: Any) -> str:
         """Return the text that stands for a secret: ``[secret hmac-sha256:<digits>]``.
 

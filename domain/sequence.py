@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from minutebook.domain.finding import Finding
-
-HOLE_ENDING: Final = "and no audit.gap says why."
-"""How the finding of a hole ends, unlike that of a number that comes twice."""
 
 
 class Run(NamedTuple):
@@ -83,6 +80,10 @@ class Sequences:
             )
         )
 
+    def holes(self) -> list[int]:
+        """Return before which entries a number of their producer is missing; at the end."""
+        return [hole.log_index for holes in self._holes.values() for hole in holes]
+
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong; when all was followed."""
         yield from self._findings
@@ -92,7 +93,7 @@ class Sequences:
                     "sequence_gap",
                     hole.log_index,
                     f"producer {producer}: {_numbers(hole.first_seq, hole.next_seq)} missing before"
-                    f" it, {HOLE_ENDING}",
+                    f" it, and no audit.gap says why.",
                 )
 
 

@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 from minutebook.domain.finding import Finding
 from minutebook.domain.merkle import EMPTY, CompactRange, folded
-from minutebook.domain.sequence import HOLE_ENDING
 
 BLOCK_LEVEL: Final = 8
 """Of the root of a block."""
@@ -181,12 +180,15 @@ def _differing(blocks: Sequence[Block], first: int) -> Iterator[tuple[int, int]]
         yield begun, first + len(blocks)
 
 
-def judged(suspects: Iterable[Suspect], known: Sequence[Finding]) -> Iterator[Finding]:
+def judged(
+    suspects: Iterable[Suspect], known: Sequence[Finding], holes: Sequence[int]
+) -> Iterator[Finding]:
     """Yield what suspects are, given what was found of the entries themselves.
 
     Args:
         suspects: stretches that do not lead to what was signed.
         known: findings, of which some may say why.
+        holes: entries before which a number of their producer is missing.
     """
     placed = [
         (finding, finding.log_index or 0) for finding in known if finding.log_index is not None
@@ -197,14 +199,8 @@ def judged(suspects: Iterable[Suspect], known: Sequence[Finding]) -> Iterator[Fi
             for finding, index in placed
         ):
             continue
-        holes = [
-            index
-            for finding, index in placed
-            if finding.kind == "sequence_gap"
-            and finding.detail.endswith(HOLE_ENDING)
-            and first <= index < reach
-        ]
-        if holes:
-            yield Finding("deleted", holes[0], f"entries before it are missing: {detail}.")
+        within = [index for index in holes if first <= index < reach]
+        if within:
+            yield Finding("deleted", min(within), f"entries before it are missing: {detail}.")
         else:
             yield Finding("edited", first, f"among entries {first} to {last - 1}: {detail}.")

@@ -28,6 +28,7 @@ from pydantic import BaseModel, PydanticUserError, ValidationError
 
 from minutebook.domain.errors import EventDefinitionError, InvalidEvent, UnreadableEvent
 from minutebook.domain.event import ENVELOPE_FIELDS, AuditEvent, argument_of, registered_types
+from minutebook.domain.personal import revealed, unread
 from minutebook.domain.surrogates import ESCAPE, ESCAPE_IN_JSON, unescape
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
@@ -94,6 +95,8 @@ def event_from(body: bytes) -> AuditEvent:
         problem = f"{cls.__name__} has no field {', '.join(map(repr, unknown))}: {_ADVICE}"
         raise _unreadable(said, problem)
     fields = {name: said[name] for name in ENVELOPE_FIELDS}
+    # Nobody's keys are at hand here: what is personal reads as a text that says so.
+    payload = revealed(payload, said["id"], cls.type, unread)
     fields |= {argument_of(cls, name): value for name, value in payload.items()}
     try:
         event = cls.model_validate_json(orjson.dumps(fields))

@@ -23,32 +23,38 @@ _DIM = "dim"
 _INDENT = 2
 
 
-def print_detail(entry: Entry, out: TextIO | None = None) -> None:
+def print_detail(
+    entry: Entry, out: TextIO | None = None, *, payload: dict[str, Any] | None = None
+) -> None:
     """Print everything of an entry; in colour when the output is a terminal.
 
     Args:
         entry: which.
+        payload: what is shown as its payload; as it is stored when not given.
         out: standard output when not given.
     """
     to: TextIO = sys.stdout if out is None else out
     if not to.isatty():
-        for line in detail_lines(entry, width=None):
+        for line in detail_lines(entry, width=None, payload=payload):
             to.write("".join(piece for piece, _ in line).rstrip() + "\n")
         return
     from rich.console import Console
     from rich.text import Text
 
     console = Console(file=to, highlight=False)
-    for line in detail_lines(entry, width=console.width):
+    for line in detail_lines(entry, width=console.width, payload=payload):
         # The terminal breaks what is too long: copied, it is one line again.
         console.print(Text.assemble(*line), soft_wrap=True)
 
 
-def detail_lines(entry: Entry, *, width: int | None) -> Iterator[Line]:
+def detail_lines(
+    entry: Entry, *, width: int | None, payload: dict[str, Any] | None = None
+) -> Iterator[Line]:
     """Yield the lines that show an entry.
 
     Args:
         entry: which.
+        payload: what is shown as its payload; as it is stored when not given.
         width: columns that a table within the payload may take; any when ``None``.
     """
     envelope = [
@@ -80,7 +86,7 @@ def detail_lines(entry: Entry, *, width: int | None) -> Iterator[Line]:
     for name, value, style in envelope:
         yield [(name.ljust(widest + 2), _NAME), (value, _DIM if value == NOTHING else style)]
     yield [("payload", _NAME)]
-    yield from _members(entry.payload, _INDENT, width)
+    yield from _members(entry.payload if payload is None else payload, _INDENT, width)
 
 
 def _members(members: dict[str, Any], indent: int, width: int | None) -> Iterator[Line]:

@@ -16,9 +16,13 @@ import orjson
 import typer
 
 from minutebook.actors.cli.events import events
+from minutebook.actors.cli.forget import forget_command
+from minutebook.actors.cli.hold import hold
 from minutebook.actors.cli.keys import keys, witness
 from minutebook.actors.cli.log import log
 from minutebook.actors.cli.prove import check, prove
+from minutebook.actors.cli.prune import prune
+from minutebook.actors.cli.seal import archive_command, seal_command
 from minutebook.actors.cli.show import show
 from minutebook.actors.cli.stats import stats
 from minutebook.actors.cli.text import visible
@@ -52,6 +56,13 @@ app.command("prove", epilog="Example: minutebook prove audit.db 17 -o 17.tlog-pr
 app.command("check", epilog="Example: minutebook check 17.tlog-proof --vkey KEY")(check)
 app.command("keys", epilog="Example: minutebook keys audit.db --rotate")(keys)
 app.command("witness", epilog="Example: minutebook witness audit.db --state audit.witness")(witness)
+app.command("seal", epilog="Example: minutebook seal audit.db")(seal_command)
+app.command("archive", epilog="Example: minutebook archive audit.db /mnt/archive")(archive_command)
+app.command("prune", epilog="Example: minutebook prune audit.db --older-than 90d")(prune)
+app.command("hold", epilog="Example: minutebook hold audit.db add --user bob --reason 'case 7'")(
+    hold
+)
+app.command("forget", epilog="Example: minutebook forget audit.db customer-4711")(forget_command)
 
 
 # These bring along the whole system; only who asks for one waits for its import.

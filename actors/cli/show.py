@@ -34,11 +34,16 @@ def show(
         ShowFormat, typer.Option(help="text for reading, json for programs.")
     ] = ShowFormat.TEXT,
 ) -> None:
-    """Show one entry of a ledger, with its whole payload."""
+    """Show one entry of a ledger, with its whole payload.
+
+    As text, personal fields are in clear where their keys are beside the ledger; JSON has them as
+    they are stored.
+    """
     end_quietly_with_the_pipe()
     with LedgerReader(ledger) as reader:
         found = reader.get(entry)
+        payload = reader.revealed(found)
     if format is ShowFormat.JSON:
         sys.stdout.buffer.write(json_document(found) + b"\n")
     else:
-        print_detail(found)
+        print_detail(found, payload=payload)

@@ -13,6 +13,8 @@ import orjson
 import typer
 
 from minutebook.actors.cli.text import visible
+from minutebook.actors.ledger.sealed_check import verify_segment
+from minutebook.actors.ledger.sealed_files import is_segment
 from minutebook.actors.ledger.verifying import checkpoint_of, verify_ledger
 from minutebook.domain.errors import MinutebookError
 from minutebook.domain.finding import Report
@@ -23,7 +25,9 @@ EXIT_COULD_NOT_LOOK: Final = 2
 
 
 def verify(
-    ledger: Annotated[str, typer.Argument(metavar="LEDGER", help="The ledger file.")],
+    ledger: Annotated[
+        str, typer.Argument(metavar="LEDGER", help="The ledger file; or a segment of one.")
+    ],
     checkpoints: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,6 +64,8 @@ def verify(
         if since is not None:
             note = checkpoint_of(Path(since).read_text(encoding="utf-8"))
         with _progress(shown=not json) as progress:
+            if is_segment(Path(ledger)):
+                return _say(verify_segment(Path(ledger), keys), json=json)
             report = verify_ledger(
                 Path(ledger),
                 side_files=None if checkpoints is None else [Path(name) for name in checkpoints],
@@ -73,6 +79,10 @@ def verify(
         said = str(error) if isinstance(error, MinutebookError | OSError) else repr(error)
         print(f"minutebook: {visible(said)}", file=sys.stderr)
         raise typer.Exit(EXIT_COULD_NOT_LOOK) from error
+    return _say(report, json=json)
+
+
+def _say(report: Report, *, json: bool) -> None:
     if json:
         sys.stdout.buffer.write(orjson.dumps(report.as_json_object()) + b"\n")
     else:
@@ -115,6 +125,7 @@ def _print(report: Report) -> None:
             if report.signed_size
             else "none of them signed yet"
         )
-        print(f"ok: {report.entries:,} entries, {signed}.")
+        pruned = f", {report.pruned:,} more were pruned" if report.pruned else ""
+        print(f"ok: {report.entries:,} entries, {signed}{pruned}.")
     for key in report.keys:
         print(f"key: {visible(key)}")

@@ -49,7 +49,8 @@ def inspect_project(path: str | os.PathLike[str]) -> Project:
     """
     if not os.path.isdir(path):
         raise ProjectMissing(
-            f"There is no directory {os.fspath(path)!r}; give the path of a git repository."
+            f"There is no directory {os.fspath(path)!r}; give the path of a git repository, or"
+            " of a plain directory."
         )
     resolved = Path(os.path.realpath(path))
     top = run_git(resolved, "rev-parse", "--show-toplevel", check=False)

@@ -17,10 +17,13 @@ from typing import Any, Final
 import apsw
 
 from minutebook.actors.ledger.reading import LedgerFile
+from minutebook.actors.ledger.tombstones import has_tombstones, read_tombstones
 from minutebook.actors.ledger.tree import BLOCK, STORED_LEVEL
 from minutebook.domain.entry import COLUMNS, HASH_VERSION, Entry, Record
+from minutebook.domain.errors import LedgerCorrupt
 from minutebook.domain.finding import Finding
 from minutebook.domain.merkle import EMPTY
+from minutebook.domain.pruning import Tombstone
 from minutebook.domain.sequence import Run
 
 ROWS_A_PAGE: Final = 4096
@@ -39,7 +42,9 @@ class Stretch:
     first: int
     """Index where it begins."""
     count: int = 0
-    """How many entries it has."""
+    """How many entries it has, those that were pruned among them."""
+    pruned: int = 0
+    """How many of them were pruned."""
     findings: list[Finding] = field(default_factory=list)
     """What is wrong with entries by themselves, and which are missing."""
     blocks: list[bytes | None] = field(default_factory=list)
@@ -68,21 +73,60 @@ def check_stretch(path: Path, first: int, last: int, sizes: Sequence[int]) -> St
     try:
         for start in range(first, last, ROWS_A_PAGE):
             end = min(start + ROWS_A_PAGE, last)
-            rows = file.run(lambda connection, page=(start, end): _read(connection, *page))  # type: ignore[misc]
+            rows = _rows(stretch, file, start, end)
             _check_page(stretch, rows, start, end, sizes, file)
     finally:
         file.close()
     return stretch
 
 
+def _rows(stretch: Stretch, file: LedgerFile, first: int, last: int) -> list[Any]:
+    """Return the rows of a page; what the file's damage makes unreadable is a finding each."""
+    try:
+        return file.run(lambda connection: _read(connection, first, last))
+    except LedgerCorrupt:
+        if last - first == 1:
+            detail = "it cannot be read: the file is damaged."
+            stretch.findings.append(Finding("edited", first, detail))
+            return []
+    middle = (first + last) // 2
+    return _rows(stretch, file, first, middle) + _rows(stretch, file, middle, last)
+
+
 def _read(connection: apsw.Connection, first: int, last: int) -> list[Any]:
+    # In one transaction: what is pruned meanwhile is in one of the two tables, not in none.
+    connection.execute("BEGIN")
+    try:
+        rows = _read_entries(connection, first, last)
+        if len(rows) == last - first or not has_tombstones(connection):
+            return rows
+        stones = read_tombstones(connection, first, last)
+    finally:
+        connection.execute("COMMIT")
+    there = {row[0] for row in rows}
+    return sorted(
+        rows + [_row_of(stone) for stone in stones if stone.log_index not in there],
+        key=lambda row: row[0],
+    )
+
+
+def _row_of(stone: Tombstone) -> tuple[Any, ...]:
+    """Return what stays of a pruned entry as a row like the others: without stored bytes, and
+    with the producer's next number behind its own."""
+    index, _, recorded_at, producer, seq, next_seq, leaf = stone
+    return index, recorded_at, leaf, None, producer, seq, next_seq, True
+
+
+def _read_entries(connection: apsw.Connection, first: int, last: int) -> list[Any]:
     try:
         return connection.execute(_statement(), (first, last)).fetchall()
     except UnicodeDecodeError:
         # Somebody put bytes there that are no text; then one after the other.
         if last - first > 1:
             middle = (first + last) // 2
-            return _read(connection, first, middle) + _read(connection, middle, last)
+            return _read_entries(connection, first, middle) + _read_entries(
+                connection, middle, last
+            )
         rows: list[Any] = connection.execute(
             "SELECT log_index, recorded_at, leaf_hash, body, CAST(producer AS BLOB), producer_seq,"
             " 0, 0 FROM entries WHERE log_index = ?",
@@ -104,6 +148,11 @@ def _check_page(
     runs = stretch.runs
     expected: dict[str, int] = {producer: each[-1].next_seq for producer, each in runs.items()}
     for index, recorded_at, leaf, body, producer, seq, is_gap, fits in rows:
+        if body is None:
+            leaves[index - start] = leaf
+            stretch.pruned += 1
+            _follow_on(runs, expected, producer, Run(index, seq, is_gap))
+            continue
         try:
             computed = sha256(prefix + recorded_at.to_bytes(8, "big") + body).digest()
         except OverflowError:
@@ -112,18 +161,27 @@ def _check_page(
             leaves[index - start] = leaf
         if computed != leaf or not fits:
             stretch.findings += _explained(file, index, leaf_fits=computed == leaf)
-        following = _last_seq(body, seq) + 1 if is_gap else seq + 1
+        following = last_seq(body, seq) + 1 if is_gap else seq + 1
         if expected.get(producer) == seq:
             expected[producer] = following
         else:
-            _end_run(runs, expected, producer)
-            runs.setdefault(producer, []).append(Run(index, seq, following))
-            expected[producer] = following
+            _follow_on(runs, expected, producer, Run(index, seq, following))
     for producer in expected:
         _end_run(runs, expected, producer)
     stretch.count += len(rows)
-    stretch.findings += _missing(rows, start, end)
+    there = {row[0] for row in rows}
+    there |= {index for _, index, _ in stretch.findings if index is not None and index >= start}
+    stretch.findings += _missing(there, start, end)
     _hash_blocks(stretch, leaves, start, end, sizes)
+
+
+def _follow_on(
+    runs: dict[str, list[Run]], expected: dict[str, int], producer: str, run: Run
+) -> None:
+    if expected.get(producer) != run.first_seq:
+        _end_run(runs, expected, producer)
+        runs.setdefault(producer, []).append(run)
+    expected[producer] = run.next_seq
 
 
 def _end_run(runs: dict[str, list[Run]], expected: dict[str, int], producer: str) -> None:
@@ -131,7 +189,7 @@ def _end_run(runs: dict[str, list[Run]], expected: dict[str, int], producer: str
         runs[producer][-1] = runs[producer][-1]._replace(next_seq=expected[producer])
 
 
-def _last_seq(body: bytes, seq: int) -> int:
+def last_seq(body: bytes, seq: int) -> int:
     """Return the last number that an ``audit.gap`` stands for."""
     try:
         payload = Record.payload_of(body)
@@ -142,11 +200,11 @@ def _last_seq(body: bytes, seq: int) -> int:
     return seq
 
 
-def _missing(rows: list[Any], start: int, end: int) -> list[Finding]:
-    if len(rows) == end - start:
+def _missing(there: set[int], start: int, end: int) -> list[Finding]:
+    if len(there) == end - start:
         return []
     findings, expected = [], start
-    for index in [*(row[0] for row in rows), end]:
+    for index in [*sorted(there), end]:
         if index > expected:
             what = (
                 f"entry {expected} is"

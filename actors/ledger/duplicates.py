@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from minutebook.domain.encoding import Encoder
-from minutebook.domain.entry import Receipt, Record, same_event
+from minutebook.domain.entry import Receipt, Record, leaf_hash, leaf_input, same_event
 from minutebook.domain.errors import DuplicateEvent
 from minutebook.domain.gap import substitute
 
@@ -16,8 +16,14 @@ class Known(NamedTuple):
 
     receipt: Receipt
     """What it was given."""
-    body: bytes
-    """Its stored bytes."""
+    body: bytes | None
+    """Its stored bytes; ``None`` when it was pruned."""
+
+    def is_of(self, body: bytes) -> bool:
+        """Tell whether the entry has these stored bytes, or had them."""
+        if self.body is not None:
+            return self.body == body
+        return leaf_hash(leaf_input(self.receipt.recorded_at, body)) == self.receipt.leaf_hash
 
 
 class Settled(NamedTuple):
@@ -54,19 +60,20 @@ def settle(
     for record in records:
         verdict: Receipt | int
         if record.id in before:
-            verdict, body = before[record.id]
+            found = before[record.id]
+            verdict = found.receipt
         elif record.id in places:
             verdict = places[record.id]
-            body = new[verdict].body
+            found = Known(_UNKNOWN, new[verdict].body)
         else:
             places[record.id] = len(new)
             verdicts.append(len(new))
             new.append(record)
             continue
-        if body == record.body:
+        if found.is_of(record.body):
             verdicts.append(verdict)
             continue
-        stand_in, outcome = _judge(record, body, encoder)
+        stand_in, outcome = _judge(record, found.body, encoder)
         verdicts.append(verdict if outcome is None else outcome)
         # A batch that is retried may have entered its substitutes the first time.
         if stand_in.id not in places and stand_in.id not in known([stand_in.id]):
@@ -75,8 +82,13 @@ def settle(
     return Settled(new, verdicts)
 
 
-def _judge(record: Record, body: bytes, encoder: Encoder) -> tuple[Record, DuplicateEvent | None]:
-    if same_event(body, record.body):
+_UNKNOWN: Final = Receipt(-1, b"", 0)
+
+
+def _judge(
+    record: Record, body: bytes | None, encoder: Encoder
+) -> tuple[Record, DuplicateEvent | None]:
+    if body is not None and same_event(body, record.body):
         detail = "the same event was told again; the first telling is in the ledger"
         return substitute(record, encoder, cause="repeated", detail=detail), None
     msg = (

@@ -59,6 +59,22 @@ class Signer:
         return Signature(key.name, key.key_id, timestamp.to_bytes(8, "big") + signature)
 
 
+def load() -> None:
+    """Import all that signing needs, once.
+
+    A thread that imports while another one forks leaves the child with a half-made module, which
+    it waits for for ever: whoever will sign in a thread loads this before.
+    """
+    global _loaded
+    if not _loaded:
+        # Some of it is imported by the first signature only.
+        Signer(SecretKey("none", bytes(32))).sign("")
+        _loaded = True
+
+
+_loaded = False
+
+
 def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> bool:
     """Tell whether a signature is a key's; see `minutebook.domain.note.VerifySignature`."""
     from cryptography.exceptions import InvalidSignature

@@ -62,8 +62,12 @@ def refuse_newer(version: int, path: Path) -> None:
         raise LedgerTooNew(msg)
 
 
-def inspect_ledger(connection: apsw.Connection, path: Path) -> None:
+def inspect_ledger(connection: apsw.Connection, path: Path, *, check_pages: bool = True) -> None:
     """Refuse what is open when it is no ledger that this code knows; only reads.
+
+    Args:
+        path: the file.
+        check_pages: whether to look for damage, where that is quick.
 
     Raises:
         NotALedger, LedgerTooNew, LedgerCorrupt: as they say.
@@ -84,6 +88,8 @@ def inspect_ledger(connection: apsw.Connection, path: Path) -> None:
     if columns != COLUMNS:
         msg = f"ledger {path}: its table of entries is not as it was made; restore a backup."
         raise LedgerCorrupt(msg)
+    if not check_pages:
+        return
     declared = connection.pragma("page_count") * connection.pragma("page_size")
     if path.stat().st_size < declared and not path.with_name(path.name + "-wal").exists():
         msg = f"ledger {path} is cut off: {declared:,} bytes expected; restore a backup."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -40,11 +41,9 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def _temporary(path: Path) -> tuple[int, str]:
-    # Imported here: it brings shutil and the compressors along.
-    import tempfile
-
-    # mkstemp gives mode 0600.
-    return tempfile.mkstemp(prefix=path.name, dir=path.parent)
+    temporary = f"{path}.{secrets.token_hex(8)}.new"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return os.open(temporary, flags, 0o600), temporary
 
 
 def _fill(descriptor: int, data: bytes) -> None:

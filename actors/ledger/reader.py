@@ -13,9 +13,13 @@ from minutebook.actors.ledger import selection
 from minutebook.actors.ledger.inspection import inspect_ledger
 from minutebook.actors.ledger.reading import LedgerFile
 from minutebook.actors.ledger.selection import Selection, Statement
+from minutebook.actors.ledger.subject_keys import KEYS_SUFFIX, changed_at, open_with
+from minutebook.actors.ledger.tombstones import has_tombstones, tombstone_of
 from minutebook.domain.entry import Entry
 from minutebook.domain.errors import AmbiguousEntry, EntryNotFound, InvalidQuery
+from minutebook.domain.personal import Opener, has_sealed, revealed
 from minutebook.domain.query import EntryFilter, is_glob
+from minutebook.domain.surrogates import escape
 
 ID_PREFIX_MIN: Final = 8
 """Fewest characters of an id that name an entry."""
@@ -49,6 +53,7 @@ class LedgerReader:
     def __init__(self, path: str | os.PathLike[str], *, busy_timeout_s: float = 5.0) -> None:
         self._file = LedgerFile(path, busy_timeout_s=busy_timeout_s)
         self.path = self._file.path
+        self._keys: tuple[tuple[int, ...], Opener] | None = None
         self._file.run(lambda connection: inspect_ledger(connection, self.path))
 
     def __enter__(self) -> LedgerReader:
@@ -113,6 +118,7 @@ class LedgerReader:
             )
             raise InvalidQuery(msg)
         if not found:
+            self._refuse_pruned(text, name, is_index=is_index)
             msg = f"ledger {self.path} has no entry {name!r:.80}; list its entries to find it."
             raise EntryNotFound(msg)
         if len({entry.log_index for entry in found}) > 1:
@@ -123,9 +129,47 @@ class LedgerReader:
             raise AmbiguousEntry(msg)
         return found[0]
 
+    def _refuse_pruned(self, text: str, name: str, *, is_index: bool) -> None:
+        if is_index and int(text) > _INDEX_MAX:
+            return
+        place: int | str = int(text) if is_index else escape(text)
+        pruned = self._file.run(lambda connection: tombstone_of(connection, place))
+        if pruned is not None:
+            msg = (
+                f"entry {name!r:.80} was pruned, as entry {pruned[1]} tells; if it was archived,"
+                " look for it in its segment."
+            )
+            raise EntryNotFound(msg)
+
+    def revealed(self, entry: Entry) -> dict[str, Any]:
+        """Return an entry's payload with its personal fields in clear.
+
+        One whose key was destroyed reads ``[erased]``, one whose key is not in the file beside
+        the ledger ``[sealed]``.
+
+        Raises:
+            SubjectKeysError: that file cannot be read.
+        """
+        payload = entry.payload
+        if not has_sealed(payload):
+            return payload
+        return revealed(payload, entry.id, entry.type, self._opener())
+
+    def _opener(self) -> Opener:
+        path = self.path.with_name(self.path.name + KEYS_SUFFIX)
+        seen = changed_at(path)
+        if self._keys is None or self._keys[0] != seen:
+            self._keys = seen, open_with(path)
+        return self._keys[1]
+
     def known(self, ids: Sequence[str]) -> set[str]:
-        """Return those of some whole ids that the ledger has."""
-        return {row[0] for row in self._rows(selection.by_ids(ids))}
+        """Return those of some whole ids that the ledger has, or had before they were pruned."""
+
+        def read(connection: apsw.Connection) -> set[str]:
+            statement = selection.by_ids(ids, pruned=has_tombstones(connection))
+            return {row[0] for row in connection.execute(*statement)}
+
+        return self._file.run(read)
 
     def count(self) -> int:
         """Return how many entries there are."""

@@ -121,12 +121,13 @@ def by_index(log_index: int) -> Statement:
     return Statement(f"SELECT {', '.join(COLUMNS)} FROM entries WHERE log_index = ?", (log_index,))
 
 
-def by_ids(ids: Sequence[str]) -> Statement:
-    """Find which of some whole ids there are."""
+def by_ids(ids: Sequence[str], *, pruned: bool = False) -> Statement:
+    """Find which of some whole ids there are; those that were pruned as well, if asked for."""
     wanted = orjson.dumps(list(ids)).decode("utf-8")
-    return Statement(
-        "SELECT id FROM entries WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
-    )
+    sql = "SELECT id FROM entries WHERE id IN (SELECT value FROM json_each(?1))"
+    if pruned:
+        sql += " UNION SELECT id FROM pruned WHERE id IN (SELECT value FROM json_each(?1))"
+    return Statement(sql, (wanted,))
 
 
 def by_id_prefix(prefix: str, rows: int) -> Statement:

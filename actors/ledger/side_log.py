@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import apsw
 
-from minutebook.domain.errors import InvalidNote
+from minutebook.domain.errors import InvalidNote, SigningFailed
 from minutebook.domain.note import Note
 
 _TAIL_BYTES: Final = 64 * 1024
@@ -45,10 +45,30 @@ class SideLog:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def check(self, connection: apsw.Connection) -> None:
+        """Refuse when the file tells of more than the ledger has: nothing else may be signed then.
+
+        Raises:
+            SigningFailed: the ledger is an older copy, or another one.
+            apsw.Error: the ledger cannot be read.
+        """
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            # There is none yet, or it cannot be reached, which `catch_up` says.
+            return
+        try:
+            self._last_number(connection, self._tail(descriptor))
+        except OSError:
+            return
+        finally:
+            os.close(descriptor)
+
     def catch_up(self, connection: apsw.Connection) -> None:
         """Append all notes of the ledger that the file does not have yet.
 
         Raises:
+            SigningFailed: the ledger is an older copy, or another one.
             OSError: it cannot be written.
             apsw.Error: the ledger cannot be read.
         """
@@ -57,7 +77,7 @@ class SideLog:
             tail = self._tail(descriptor)
             rows = connection.execute(
                 "SELECT note FROM signed_notes WHERE number > ? ORDER BY number",
-                (_last_number(connection, tail),),
+                (self._last_number(connection, tail),),
             )
             new = "".join(f"{note}\n" for (note,) in rows)
             if tail and not tail.endswith("\n\n"):
@@ -75,17 +95,22 @@ class SideLog:
         tail = os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
         return tail.decode("utf-8", "replace")
 
-
-def _last_number(connection: apsw.Connection, tail: str) -> int:
-    """Return the number of the newest note of the ledger that the file's end has; -1 for none."""
-    for piece in reversed(list(_pieces(tail))):
-        if piece.note is not None:
-            number = connection.execute(
-                "SELECT max(number) FROM signed_notes WHERE note = ?", (piece.note.as_text(),)
-            ).get
-            if number is not None:
-                return int(number)
-    return -1
+    def _last_number(self, connection: apsw.Connection, tail: str) -> int:
+        """Return the number of the newest note that the file has; -1 for none."""
+        for piece in reversed(list(_pieces(tail))):
+            if piece.note is not None:
+                number = connection.execute(
+                    "SELECT max(number) FROM signed_notes WHERE note = ?", (piece.note.as_text(),)
+                ).get
+                if number is not None:
+                    return int(number)
+                msg = (
+                    f"the side file {self.path} ends in what this ledger has not signed: the ledger"
+                    " was cut, or replaced by an older copy; see what `minutebook verify` says, or"
+                    " move the side file away."
+                )
+                raise SigningFailed(msg)
+        return -1
 
 
 def read_side_log(path: Path) -> list[SideNote]:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from minutebook.actors.ledger.clock import now_microseconds
-from minutebook.actors.ledger.ed25519 import Signer
+from minutebook.actors.ledger.ed25519 import Signer, load
 from minutebook.actors.ledger.side_log import SideLog
 from minutebook.actors.ledger.signing_key import KeySource
 from minutebook.actors.ledger.transactions import transaction
@@ -95,6 +95,7 @@ class Signing:
         self._side_log = side_log
         self._every = every
         self._clock = clock
+        load()
         self.producer = ""
         """On whose behalf it signs: that system tells of it."""
         self.due_at = 0
@@ -104,7 +105,7 @@ class Signing:
         """Sign the ledger as it is, unless nothing was added since the last time.
 
         Raises:
-            SigningFailed: the key cannot be used.
+            SigningFailed: the key cannot be used, or the side file tells of more than is here.
             LedgerError: the tree is damaged.
             OSError: the side file cannot be written; the next checkpoint writes it.
             apsw.Error: as it says.
@@ -146,6 +147,15 @@ class Signing:
         except Exception as error:  # noqa: BLE001 - whatever it is, no event may suffer from it
             logger.error("ledger %s: no checkpoint was signed: %s", self._path, error)
 
+    def note(self, connection: apsw.Connection, text: str) -> Note:
+        """Sign another text as the log, within a transaction of the ledger's.
+
+        Raises:
+            SigningFailed: the key cannot be used.
+        """
+        signer = self._present(connection, self.origin(connection), self._head(connection)[0])
+        return Note(text, (signer.sign(text),))
+
     def rotate(self, connection: apsw.Connection) -> VerifierKey:
         """Announce a new key, endorsed by the present one, and sign with it from here on.
 
@@ -155,7 +165,8 @@ class Signing:
             apsw.Error: as it says.
         """
         with transaction(connection):
-            origin, size = self._origin(connection), self._head(connection)[0]
+            self._side_log.check(connection)
+            origin, size = self.origin(connection), self._head(connection)[0]
             old = self._present(connection, origin, size)
             new = self._keys.begin_rotation(origin)
             self._announce(connection, LogKey(origin, new.vkey, size, old.vkey), new, old)
@@ -167,7 +178,8 @@ class Signing:
         size, root = self._head(connection)
         if not self._is_anything_new(connection):
             return None
-        origin = self._origin(connection)
+        self._side_log.check(connection)
+        origin = self.origin(connection)
         signer = self._present(connection, origin, size)
         checkpoint = Checkpoint(origin, size, root)
         text = checkpoint.as_text()
@@ -186,7 +198,8 @@ class Signing:
         )
         return bool(found.get)
 
-    def _origin(self, connection: apsw.Connection) -> str:
+    def origin(self, connection: apsw.Connection) -> str:
+        """Return the name of the ledger's log."""
         return origin_of(str(connection.execute("SELECT ledger_id FROM ledger").get))
 
     def _present(self, connection: apsw.Connection, origin: str, size: int) -> Signer:

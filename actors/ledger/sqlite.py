@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import apsw
 import orjson
@@ -26,7 +26,6 @@ from minutebook.actors.ledger.opening import (
     resolve_ledger_path,
 )
 from minutebook.actors.ledger.place import Place, check_belongs, noted_id
-from minutebook.actors.ledger.signing import Signing
 from minutebook.actors.ledger.sqlite_errors import translated
 from minutebook.actors.ledger.transactions import transaction
 from minutebook.actors.ledger.tree import grow, read_head
@@ -41,7 +40,10 @@ from minutebook.domain.errors import (
     LedgerUnavailable,
     SigningFailed,
 )
-from minutebook.domain.note import VerifierKey
+
+if TYPE_CHECKING:
+    from minutebook.actors.ledger.signing import Signing
+    from minutebook.domain.note import VerifierKey
 
 logger = logging.getLogger("minutebook.audit")
 
@@ -155,6 +157,47 @@ class SqliteLedger:
         except apsw.Error as error:
             raise translated(error, self.path) from error
 
+    @contextmanager
+    def turn(self) -> Iterator[apsw.Connection]:
+        """Have the connection for a block that nobody else writes in; for work of other kinds.
+
+        Raises:
+            LedgerError: of the kind that fits.
+        """
+        try:
+            with self._turns, self._in_place():
+                yield self._connection
+        except apsw.Error as error:
+            raise translated(error, self.path) from error
+
+    def keep_log_short(self, pages: int) -> None:
+        """Shorten the write-ahead log when it is long, in a turn of its own.
+
+        Args:
+            pages: by how much it is to have grown: fewer take less time.
+
+        Raises:
+            LedgerError: of the kind that fits.
+        """
+        with self.turn() as connection:
+            self._log.shorten(connection, pages)
+
+    def enter(self, bodies: Sequence[bytes]) -> list[Entry]:
+        """Add entries within a transaction of a `turn`."""
+        return self._insert([Record.of(body) for body in bodies])
+
+    @property
+    def signing(self) -> Signing:
+        """What signs here.
+
+        Raises:
+            SigningFailed: nothing is signed here.
+        """
+        if self._signing is None:
+            msg = f"ledger {self.path} was opened to sign nothing; open it with a key."
+            raise SigningFailed(msg)
+        return self._signing
+
     def rotate_key(self) -> VerifierKey:
         """Announce a new key, endorsed by the present one, and sign with it from here on.
 
@@ -162,12 +205,10 @@ class SqliteLedger:
             SigningFailed: nothing is signed here, or a key cannot be used or kept.
             LedgerError: of another kind that fits.
         """
-        if self._signing is None:
-            msg = f"ledger {self.path} was opened to sign nothing; open it with a key."
-            raise SigningFailed(msg)
+        signing = self.signing
         try:
             with self._turns, self._in_place():
-                return self._signing.rotate(self._connection)
+                return signing.rotate(self._connection)
         except apsw.Error as error:
             raise translated(error, self.path) from error
         except OSError as error:
@@ -335,7 +376,9 @@ class SqliteLedger:
     def _known(self, ids: Sequence[str]) -> dict[str, Known]:
         rows = self._connection.execute(
             "SELECT id, log_index, leaf_hash, recorded_at, body FROM entries"
-            " WHERE id IN (SELECT value FROM json_each(?))",
+            " WHERE id IN (SELECT value FROM json_each(?1)) UNION ALL"
+            " SELECT id, log_index, leaf_hash, recorded_at, NULL FROM pruned"
+            " WHERE id IN (SELECT value FROM json_each(?1))",
             (orjson.dumps(ids).decode("utf-8"),),
         )
         return {row[0]: Known(Receipt(*row[1:4]), row[4]) for row in rows}

@@ -9,6 +9,7 @@ import apsw
 
 from minutebook.actors.ledger.inspection import inspect_ledger
 from minutebook.actors.ledger.reading import LedgerFile
+from minutebook.actors.ledger.tombstones import has_tombstones
 from minutebook.domain.surrogates import unescape
 
 K = TypeVar("K")
@@ -137,6 +138,13 @@ _GAPS: Final = (
     " FROM (SELECT producer, CAST(body AS TEXT) -> 'payload' AS payload FROM entries"
     " WHERE type = 'audit.gap' AND log_index <= ?)"
 )
+# Those between its first and its last; a pruned gap stands for several, as others do.
+_PRUNED: Final = (
+    "SELECT producer, sum(next_seq - producer_seq) FROM pruned"
+    " JOIN (SELECT producer, min(producer_seq) AS first, max(producer_seq) AS last FROM entries"
+    " WHERE log_index <= ? GROUP BY producer) USING (producer)"
+    " WHERE producer_seq BETWEEN first AND last GROUP BY producer"
+)
 # With one max() and nothing else of the kind, the other column is of the same row.
 _SLOWEST: Final = (
     "SELECT log_index, max(recorded_at - occurred_at) FROM entries WHERE log_index <= ?"
@@ -160,6 +168,9 @@ def _read(connection: apsw.Connection, file: LedgerFile) -> Statistics:
         known = gaps.get(cause, Gap(cause, 0, 0))
         gaps[cause] = Gap(cause, known.entries + 1, known.events + count)
         explained[producer] = explained.get(producer, 0) + more
+    if has_tombstones(connection):
+        for producer, more in rows(_PRUNED, last):
+            explained[producer] = explained.get(producer, 0) + more
     producers = []
     stored_bytes = 0
     for name, count, first, newest, numbers, size in rows(_PRODUCERS, last):

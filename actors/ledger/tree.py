@@ -132,8 +132,10 @@ class StoredNodes:
     def _read(self, block: int) -> list[list[bytes]]:
         first = block << STORED_LEVEL
         rows: list[Any] = self._connection.execute(
-            "SELECT log_index, leaf_hash FROM entries"
-            " WHERE log_index >= ? AND log_index < ? ORDER BY log_index",
+            "SELECT log_index, leaf_hash FROM entries WHERE log_index >= ?1 AND log_index < ?2"
+            " UNION ALL"
+            " SELECT log_index, leaf_hash FROM pruned WHERE log_index >= ?1 AND log_index < ?2"
+            " ORDER BY log_index",
             (first, first + BLOCK),
         ).fetchall()
         # Only what stands without holes at the beginning tells nodes.

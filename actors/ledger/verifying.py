@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import apsw
 
 from minutebook.actors.ledger.checking import Stretch, check_stretch
-from minutebook.actors.ledger.inspection import inspect_ledger
 from minutebook.actors.ledger.reading import LedgerFile
-from minutebook.actors.ledger.schema_drift import schema_drift
 from minutebook.actors.ledger.selection import by_ids
 from minutebook.actors.ledger.side_log import read_side_log
 from minutebook.actors.ledger.signed_notes import (
@@ -29,7 +27,9 @@ from minutebook.actors.ledger.signed_notes import (
     judge,
     trust,
 )
-from minutebook.actors.ledger.signing import SIDE_LOG_SUFFIX, origin_of
+from minutebook.actors.ledger.signing import SIDE_LOG_SUFFIX
+from minutebook.actors.ledger.snapshot import Snapshot, read_snapshot
+from minutebook.actors.ledger.tombstones import check_tombstones, count_before, has_tombstones
 from minutebook.actors.ledger.tree import StoredNodes
 from minutebook.actors.ledger.unrecovered import unrecovered_journals
 from minutebook.domain.checkpoint import Checkpoint
@@ -55,18 +55,6 @@ WORKERS_FROM: Final = 4 * ENTRIES_A_STRETCH
 """Smaller ledgers are looked at before worker processes would have started."""
 
 _BUSY_TIMEOUT_S: Final = 5.0
-
-
-class _Snapshot(NamedTuple):
-    """The ledger's small tables, and how far it had come."""
-
-    origin: str
-    next_index: int
-    near: int
-    outside: int
-    tree: tuple[int, bytes] | None
-    stored: list[StoredNote]
-    drift: list[Finding]
 
 
 def verify_ledger(
@@ -131,10 +119,11 @@ class _Verification:
         self._workers = workers
         self._progress = progress
         self._findings: list[Finding] = []
+        self._pruned = 0
         self._stored_blocks: list[bytes | None] = []
 
     def run(self) -> Report:
-        snapshot = self._file.run(self._read_snapshot)
+        snapshot = self._file.run(lambda connection: read_snapshot(connection, self._file.path))
         self._findings += snapshot.drift
         found = [*self._outside, *map(_found, snapshot.stored)]
         trusted = trust(snapshot.origin, found, self._keys)
@@ -151,51 +140,30 @@ class _Verification:
         start = 0
         if self._since is not None:
             start = self._start_behind(self._since, trusted, heads, end)
+            self._pruned = self._file.run(lambda connection: count_before(connection, start))
         check, sequences, count = self._follow(snapshot, heads, start, end)
         self._findings += sequences.findings()
-        self._compare(check, snapshot, signed, end)
+        self._findings += self._file.run(
+            lambda connection: list(check_tombstones(connection, trusted))
+        )
+        self._compare(check, sequences.holes(), snapshot, signed, end)
         self._findings += unrecovered_journals(
             self._file.path.with_name(self._file.path.name + ".journal.d"), self._known
         )
         keys = [key.as_text() for key in (*trusted.ring.keys, *trusted.witnesses)]
-        return Report(count + start, in_order(self._findings), check.signed_size, tuple(keys))
+        return Report(
+            count + start - self._pruned,
+            in_order(self._findings),
+            check.signed_size,
+            tuple(keys),
+            self._pruned,
+        )
 
     # -- reading ------------------------------------------------------------------------------
 
-    def _read_snapshot(self, connection: apsw.Connection) -> _Snapshot:
-        inspect_ledger(connection, self._file.path)
-        connection.execute("BEGIN")
-        try:
-            ledger_id = connection.execute("SELECT ledger_id FROM ledger").get
-            next_index, near, outside = connection.execute(
-                "SELECT (SELECT coalesce(max(log_index), -1) + 1 FROM entries),"
-                " (SELECT count(*) FROM entries WHERE log_index BETWEEN 0"
-                " AND (SELECT count(*) FROM entries)),"
-                " (SELECT count(*) FROM entries WHERE log_index < 0)"
-            ).fetchone() or (0, 0, 0)
-            tree, stored = None, []
-            if connection.pragma("user_version") >= 2:
-                tree = connection.execute("SELECT size, hashes FROM tree").fetchone()
-                rows = connection.execute(
-                    "SELECT number, CAST(kind AS BLOB), size, CAST(note AS BLOB) FROM signed_notes"
-                    " ORDER BY number"
-                )
-                stored = [
-                    StoredNote(number, _text(kind), size, _text(note))
-                    for number, kind, size, note in rows
-                ]
-            drift = list(schema_drift(connection))
-        except apsw.SQLError as error:
-            msg = f"ledger {self._file.path}: {error}; a table is missing: restore a backup."
-            raise LedgerError(msg) from error
-        finally:
-            connection.execute("COMMIT")
-        return _Snapshot(origin_of(str(ledger_id)), next_index, near, outside, tree, stored, drift)
-
     def _known(self, ids: Sequence[str]) -> set[str]:
-        statement = by_ids(ids)
-
         def read(connection: apsw.Connection) -> set[str]:
+            statement = by_ids(ids, pruned=has_tombstones(connection))
             return {row[0] for row in connection.execute(*statement)}
 
         return self._file.run(read)
@@ -235,7 +203,7 @@ class _Verification:
     # -- following ----------------------------------------------------------------------------
 
     def _follow(
-        self, snapshot: _Snapshot, heads: list[Head], start: int, end: int
+        self, snapshot: Snapshot, heads: list[Head], start: int, end: int
     ) -> tuple[TreeCheck, Sequences, int]:
         sequences, count = Sequences(from_start=start == 0), 0
         before = EMPTY
@@ -249,6 +217,8 @@ class _Verification:
         if snapshot.tree is not None:
             sizes.add(snapshot.tree[0])
         self._partial: dict[int, tuple[bytes, ...] | None] = {}
+        # Heads that end where it begins.
+        check.take([], {})
         self._progress(start, end)
         for stretch in self._stretches(start, end, sorted(sizes)):
             self._findings += stretch.findings
@@ -263,6 +233,7 @@ class _Verification:
             self._partial |= stretch.partial
             check.take(blocks, stretch.partial)
             count += stretch.count
+            self._pruned += stretch.pruned
             self._progress(min(stretch.first + ENTRIES_A_STRETCH, end), end)
         return check, sequences, count
 
@@ -288,7 +259,14 @@ class _Verification:
 
     # -- comparing ----------------------------------------------------------------------------
 
-    def _compare(self, check: TreeCheck, snapshot: _Snapshot, signed: Judged, end: int) -> None:
+    def _compare(
+        self,
+        check: TreeCheck,
+        holes: list[int],
+        snapshot: Snapshot,
+        signed: Judged,
+        end: int,
+    ) -> None:
         suspects = list(check.suspects)
         for head, good, is_fork in check.disagreements():
             if is_fork:
@@ -300,7 +278,7 @@ class _Verification:
             elif not suspects or suspects[-1].first != good:
                 why = f"they do not lead to the checkpoint of {head.size} entries {head.where}"
                 suspects.append(Suspect(good, head.size, why, end))
-        self._findings += judged(suspects, tuple(self._findings))
+        self._findings += judged(suspects, tuple(self._findings), holes)
         beyond = check.beyond()
         tree_size = snapshot.tree[0] if snapshot.tree else 0
         if beyond is not None and beyond.size >= tree_size:
@@ -353,10 +331,6 @@ class _Verification:
         return True
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
 def _found(row: StoredNote) -> FoundNote:
     where = f"in the ledger, number {row.number}"
     try:
@@ -380,8 +354,10 @@ def _in_processes(tasks: list[Any], workers: int) -> Iterator[Stretch]:
                     yield waiting.pop(0).result()
             for future in waiting:
                 yield future.result()
-        finally:
+        except BaseException:
+            # What waits in the queue is not to be looked at any more.
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def checkpoint_of(text: str) -> Note:

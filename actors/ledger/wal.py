@@ -50,11 +50,15 @@ class WriteAheadLog:
         self._pages = pages
         return apsw.SQLITE_OK
 
-    def shorten(self, connection: apsw.Connection) -> None:
-        """Move the log into the ledger when it is long; after a commit, in the writer's turn."""
+    def shorten(self, connection: apsw.Connection, pages: int = CHECKPOINT_PAGES) -> None:
+        """Move the log into the ledger when it is long; after a commit, in the writer's turn.
+
+        Args:
+            pages: by how much it is to have grown since the last time.
+        """
         if self._pages < self._tried_at:  # it was begun anew
             self._tried_at, self._wait_at = 0, WAIT_PAGES
-        if self._pages < self._tried_at + CHECKPOINT_PAGES:
+        if self._pages < self._tried_at + pages:
             return
         self._tried_at = self._pages
         try:

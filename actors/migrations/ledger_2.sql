@@ -61,4 +61,74 @@ BEGIN
     SELECT RAISE(ABORT, 'the ledger is append only: this number is taken');
 END;
 
+-- What stays of entries that were pruned. Each is told by an `audit.pruned`, added in the same
+-- transaction, that carries a signed digest of its rows here.
+CREATE TABLE pruned (
+    log_index    INTEGER PRIMARY KEY,
+    told_at      INTEGER NOT NULL, -- log_index of that `audit.pruned`
+    id           TEXT    NOT NULL,
+    recorded_at  INTEGER NOT NULL,
+    producer     TEXT    NOT NULL,
+    producer_seq INTEGER NOT NULL,
+    next_seq     INTEGER NOT NULL, -- the number after it: an `audit.gap` may stand for several
+    leaf_hash    BLOB    NOT NULL  -- 32 bytes
+) STRICT;
+
+CREATE UNIQUE INDEX pruned_by_id ON pruned (id);
+CREATE INDEX pruned_by_told_at ON pruned (told_at);
+
+-- Only with what tells it: the newest entry is the `audit.pruned` that says so, rows come in order
+-- up to the last that it names, and what is written down is what the entry is. What explains the
+-- ledger itself always stays.
+CREATE TRIGGER pruned_is_told BEFORE INSERT ON pruned
+WHEN NOT EXISTS (
+    SELECT 1 FROM entries AS told, entries AS gone
+    WHERE told.log_index = NEW.told_at AND told.type = 'audit.pruned'
+    AND told.log_index = (SELECT max(log_index) FROM entries)
+    AND NEW.log_index <= CAST(told.body AS TEXT) ->> '$.payload.last_index'
+    AND NEW.log_index > coalesce(
+        (SELECT max(log_index) FROM pruned WHERE told_at = NEW.told_at), -1)
+    AND gone.log_index = NEW.log_index AND gone.log_index < told.log_index
+    AND gone.id = NEW.id AND gone.recorded_at = NEW.recorded_at
+    AND gone.producer = NEW.producer AND gone.producer_seq = NEW.producer_seq
+    AND gone.leaf_hash = NEW.leaf_hash
+    AND gone.type NOT IN ('audit.pruned', 'audit.sealed', 'audit.archived', 'hold.placed',
+        'hold.lifted', 'subject.forgotten')
+)
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append only: what is pruned is told');
+END;
+
+CREATE TRIGGER pruned_is_never_changed BEFORE UPDATE ON pruned
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append only: what was pruned is never changed');
+END;
+
+CREATE TRIGGER pruned_is_never_deleted BEFORE DELETE ON pruned
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append only: what was pruned is never deleted');
+END;
+
+DROP TRIGGER entries_are_never_deleted;
+
+CREATE TRIGGER entries_are_never_deleted BEFORE DELETE ON entries
+WHEN NOT EXISTS (
+    SELECT 1 FROM pruned WHERE log_index = OLD.log_index
+    AND told_at = (SELECT max(log_index) FROM entries)
+)
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append only: entries are never deleted');
+END;
+
+DROP TRIGGER entries_only_grow;
+
+-- INSERT OR REPLACE deletes the row in its way without firing the trigger above.
+CREATE TRIGGER entries_only_grow BEFORE INSERT ON entries
+WHEN NEW.log_index IS NOT (SELECT coalesce(max(log_index), -1) + 1 FROM entries)
+    OR EXISTS (SELECT 1 FROM entries WHERE id = NEW.id)
+    OR EXISTS (SELECT 1 FROM pruned WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append only: this index or id is taken');
+END;
+
 INSERT INTO tree (size, hashes) VALUES (0, x'');

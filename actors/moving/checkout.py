@@ -59,7 +59,7 @@ def locked_index(checkout: Checkout) -> Iterator[None]:
             os.unlink(token)
             msg = (
                 f"another git command holds {lock!r}; wait for it, or delete the file when none"
-                " is running, then apply the plan again."
+                " is running, then create a new plan."
             )
             raise ProjectDirty(msg) from error
     except OSError as error:
@@ -102,11 +102,15 @@ def ensure_movable(manifest: Manifest, *, begun: bool) -> str:
         msg = (
             f"{manifest.root!r} was at {manifest.before[:12]} on"
             f" {_place(manifest.checkout.branch)} and is now at {now.head[:12]} on"
-            f" {_place(now.branch)}; apply the plan again."
+            f" {_place(now.branch)}; create a new plan."
         )
         raise ProjectMoved(msg)
     if not begun:
-        ensure_clean(manifest.root)
+        try:
+            ensure_clean(manifest.root)
+        except ProjectDirty as error:
+            msg = f"{error} This plan ends; create a new plan then."
+            raise ProjectDirty(msg) from error
     return now.head
 
 

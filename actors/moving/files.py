@@ -38,7 +38,10 @@ def _makes_room(manifest: Manifest, path: str, kind: str) -> bool:
 
 
 def _changed(path: str) -> ProjectDirty:
-    msg = f"{path!r} was changed while the plan was being applied; look at it, and apply again."
+    msg = (
+        f"{path!r} was changed while the plan was being applied; look at it, then create a new"
+        " plan."
+    )
     return ProjectDirty(msg)
 
 

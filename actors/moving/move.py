@@ -100,5 +100,7 @@ def _as_project_errors(root: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        msg = f"{root!r} cannot be written: {error}; put right what is named, and apply again."
+        msg = (
+            f"{root!r} cannot be written: {error}; put right what is named, then create a new plan."
+        )
         raise ProjectError(msg) from error

@@ -69,7 +69,7 @@ def stage(
     except OSError as error:
         msg = (
             f"the apply to {str(root)!r} could not be prepared: {error}; the project is as it"
-            " was: put right what is named, and apply again."
+            " was: put right what is named, then create a new plan."
         )
         raise ProjectError(msg) from error
     return manifest
@@ -107,7 +107,7 @@ class _Staging:
             if now.kind != "missing":
                 msg = (
                     f"{str(self._root)!r} has files of its own in the way: {item.path!r}; move"
-                    " it away, then apply the plan again."
+                    " it away, then create a new plan."
                 )
                 raise ProjectDirty(msg)
 
@@ -151,7 +151,7 @@ class _Staging:
             os.link(place, copy, follow_symlinks=False)
             state = state_of(str(copy))
         except FileNotFoundError as error:
-            msg = f"{place!r} is gone; look at the project, and apply the plan again."
+            msg = f"{place!r} is gone; look at the project, then create a new plan."
             raise ProjectDirty(msg) from error
         except OSError:  # another file system, or one without hard links
             copy.unlink(missing_ok=True)

@@ -133,19 +133,20 @@ class WorkProcess:
         on_step: Callable[[Step], None] | None = None,
         *,
         on_note: Callable[[str, dict[str, Any]], None] | None = None,
+        on_look: Callable[[], None] | None = None,
         timeout_s: float | None = None,
     ) -> WorkResult:
         """Return once the work and all that it started have ended.
 
-        `on_step` is called in this thread as each step begins, and `on_note` with each decision,
-        tool and checkpoint of the work's context; if one raises, the work is killed and the
-        error passes. After `timeout_s` the work is stopped. A second call
-        returns the same result.
+        `on_step` is called in this thread as each step begins, `on_note` with each decision,
+        tool and checkpoint of the work's context, and `on_look` every `LOOK_S` seconds or more
+        often; if one raises, the work is killed and the error passes. After `timeout_s` the
+        work is stopped. A second call returns the same result.
         """
         with self._waiting:
             if self._result is None:
                 try:
-                    self._result = self._follow(Progress(on_step, on_note), timeout_s)
+                    self._result = self._follow(Progress(on_step, on_note), on_look, timeout_s)
                 finally:
                     self._end()
                     self._close_pipes()
@@ -173,7 +174,9 @@ class WorkProcess:
         self.stop()
         self.wait()
 
-    def _follow(self, steps: Progress, timeout_s: float | None) -> WorkResult:
+    def _follow(
+        self, steps: Progress, on_look: Callable[[], None] | None, timeout_s: float | None
+    ) -> WorkResult:
         output = self._process.stdout
         assert output is not None
         os.set_blocking(output.fileno(), False)
@@ -198,6 +201,8 @@ class WorkProcess:
                     steps.feed(data or b"")
                 if not ready and self._exits_within(0.0):
                     break
+                if on_look is not None:
+                    on_look()
                 if left == 0.0:
                     timed_out, deadline = True, None
                     self.stop(0.0)

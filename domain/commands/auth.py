@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
 from minutebook.domain.commands.base import Command, Name
 
@@ -14,10 +14,21 @@ SECONDS_MAX = 100 * 365 * 86_400
 Seconds = Annotated[float, Field(gt=0, le=SECONDS_MAX)]
 """A span of time that ends."""
 
-NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=1000)]
+
+def _check_is_text(secret: object) -> object:
+    # The type SecretStr looks at what it holds no closer.
+    if isinstance(secret, SecretStr) and not isinstance(secret.get_secret_value(), str):
+        msg = "give text, or a SecretStr of text, such as a token's secret"
+        raise ValueError(msg)
+    return secret
+
+
+NewPassword = Annotated[
+    SecretStr, Field(min_length=8, max_length=1000), BeforeValidator(_check_is_text)
+]
 """A password to be set."""
 
-Password = Annotated[SecretStr, Field(max_length=1000)]
+Password = Annotated[SecretStr, Field(max_length=1000), BeforeValidator(_check_is_text)]
 """A password or token to be checked."""
 
 

@@ -50,8 +50,8 @@ class Command(BaseModel):
             except ValidationError as error:
                 details = error.errors(include_url=False, include_input=False)
                 problems = "; ".join(
-                    f"{'.'.join(map(str, detail['loc']))}:"
-                    f" {detail['msg'].removeprefix('Value error, ')}"
+                    "".join(f"{'.'.join(map(str, loc))}: " for loc in (detail["loc"],) if loc)
+                    + detail["msg"].removeprefix("Value error, ")
                     for detail in details
                 )
                 msg = f"{type(self).__name__}: {problems}. Correct the call; nothing was done."

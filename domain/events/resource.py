@@ -10,8 +10,9 @@ from minutebook.domain.event import AuditEvent
 class ResourceReleased(AuditEvent, type="resource.released"):
     """CancellationOrchestrator: something that a plan held is free.
 
-    ``minutebook doctor`` tells it, too, of the processes that it ends. Its ``causation_id`` is the id of the ``plan.cancelled`` entry; it comes after that where the
-    holder was waited for in vain.
+    ``minutebook doctor`` tells it, too, of the processes that it ends. Its ``causation_id`` is
+    the id of the ``plan.cancelled`` entry; it comes after that where the holder was waited for
+    in vain.
     """
 
     kind: str

@@ -15,6 +15,7 @@ from minutebook.domain.state.config import (
 )
 from minutebook.domain.state.plan import Plan, PlanProject
 from minutebook.domain.state.plan_records import Correction, Decision
+from minutebook.domain.state.retention import ForgottenSubject, Hold, PruneResult, Segment
 from minutebook.domain.state.sandbox import Checkpoint, OrphanedSandbox, ReleasedSandbox, Sandbox
 from minutebook.domain.state.session import Session
 
@@ -33,14 +34,18 @@ __all__ = [
     "Delegation",
     "Execution",
     "Fence",
+    "ForgottenSubject",
     "HeldWork",
+    "Hold",
     "OrphanedSandbox",
     "Plan",
     "PlanProject",
     "Principal",
     "ProjectChangeset",
+    "PruneResult",
     "ReleasedSandbox",
     "Sandbox",
+    "Segment",
     "Session",
     "State",
     "TokenInfo",

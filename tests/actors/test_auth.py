@@ -180,6 +180,22 @@ def test_a_malformed_user_is_refused_without_showing_the_password(
     assert password not in str(raised.value)
 
 
+def test_a_credential_that_is_no_text_is_refused_as_such(stage: Stage) -> None:
+    auth = stage.auth()
+    auth.create_user("alice", PASSWORD).get(timeout=WAIT_S)
+    token = auth.create_token("alice", label="ci").get(timeout=WAIT_S)
+    for wrong in (None, PASSWORD.encode(), 12345678, token, SecretStr(None)):  # type: ignore[arg-type]
+        for call in (
+            lambda wrong=wrong: auth.create_user("bob", wrong),
+            lambda wrong=wrong: auth.reset_password("alice", wrong),
+            lambda wrong=wrong: auth.authenticate("alice", wrong),
+            lambda wrong=wrong: auth.authenticate_token(wrong),
+        ):
+            with pytest.raises(InvalidCommand, match="give text, or a SecretStr of text") as raised:
+                call()
+            assert PASSWORD not in str(raised.value)
+
+
 def test_a_token_lets_its_user_in_and_is_stored_as_a_digest(stage: Stage) -> None:
     auth = stage.auth()
     auth.create_user("alice", PASSWORD).get(timeout=WAIT_S)

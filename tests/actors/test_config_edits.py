@@ -207,6 +207,20 @@ def test_an_edit_that_cannot_be_used_is_said_loudly_and_the_last_good_values_sta
     assert "can be used again" in caplog.text
 
 
+def test_a_wrong_value_is_the_files_that_has_it_also_where_a_variable_holds(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems: list[str | None] = []
+    monkeypatch.setenv("SHOP_PORT", "8080")
+    config = stage.config(ConfigOptions(Shop, "SHOP_", note_problem=problems.append))
+    config.set("name", "a").get(timeout=WAIT_S)
+    stage.config_path.write_text("name = 'b'\nport = 'none'\n")
+    assert config.get("port").get(timeout=WAIT_S).value == 8080
+    assert [str(problem).partition(":2): ")[0] for problem in problems] == [
+        f"config port (file {stage.config_path}"
+    ]
+
+
 def test_an_edit_that_is_taken_back_is_none(stage: Stage) -> None:
     problems: list[str | None] = []
     config = stage.config(ConfigOptions(note_problem=problems.append))

@@ -144,6 +144,18 @@ def test_a_failed_plan_is_corrected_and_begins_in_a_new_sandbox(
         correct(workshop, plan_id, decision, "append")
 
 
+def test_a_checkpoint_that_went_with_its_sandbox_is_not_gone_back_to(
+    workshop: Workshop, project: Project
+) -> None:
+    plan_id = ready(workshop, project)
+    assert tell_attempts(workshop, plan_id) == ["1 None"]
+    workshop.sandboxes.checkpoint(plan_id, name="first").get(timeout=WAIT_S)
+    decision = decide(workshop, plan_id)
+    workshop.sandboxes.release(plan_id).get(timeout=WAIT_S)
+    assert correct(workshop, plan_id, decision, "revert").checkpoint_id is None
+    assert tell_attempts(workshop, plan_id) == ["2 hello"]
+
+
 def test_a_plan_has_so_many_attempts_and_ends_constrained(
     stage: Stage, workshop: Workshop, project: Project
 ) -> None:

@@ -15,6 +15,7 @@ from minutebook.actors.plans import Plans
 from minutebook.domain.context import bind
 from minutebook.domain.errors import (
     IllegalTransition,
+    InvalidCommand,
     ProjectDirty,
     ServiceFailure,
     UnimportableWork,
@@ -99,6 +100,26 @@ def test_work_that_fails_ends_the_plan_and_touches_nothing(
     assert plan.error == entry.payload["error"]
 
 
+@pytest.mark.parametrize(
+    "work",
+    [
+        works.fail_with_a_secret,
+        # The name is far before what is kept of the output.
+        [sys.executable, "-c", f"print('password=' + {works.SECRET!r} * 40); raise SystemExit(1)"],
+    ],
+)
+def test_a_secret_that_failed_work_shows_is_nowhere(
+    stage: Stage, workshop: Workshop, project: Project, work: Any
+) -> None:
+    plan_id = ready(workshop, project)
+    with pytest.raises(WorkFailed, match=r"\[secret hmac-sha256:") as raised:
+        execute(workshop, plan_id, work)
+    assert works.SECRET not in str(raised.value)
+    assert "[secret hmac-sha256:" in stage.only("plan.errored").payload["error"]
+    for path in stage.directory.rglob("*"):
+        assert not path.is_file() or works.SECRET.encode() not in path.read_bytes(), path
+
+
 def test_the_steps_of_failed_work_are_kept(workshop: Workshop, project: Project) -> None:
     plan_id = ready(workshop, project)
     with pytest.raises(WorkFailed):
@@ -123,6 +144,8 @@ def test_work_that_no_child_could_find_is_refused_at_the_call(
     for work in (lambda ctx: None, "no colon", [], [1], 7, Workshop):
         with pytest.raises(UnimportableWork):
             workshop.apply.execute(plan_id, work)  # type: ignore[arg-type]
+    with pytest.raises(InvalidCommand, match="a path is text"):
+        workshop.apply.execute(plan_id, ["true"], sandbox_directory=7)  # type: ignore[arg-type]
     assert stage.types() == told
     assert known(workshop, plan_id).phase is Phase.STRATEGIZE
 

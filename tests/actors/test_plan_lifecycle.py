@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,13 @@ def test_a_path_is_no_project(
             workshop.plans.create(action="a", project=path).get(timeout=WAIT_S)
     with pytest.raises(InvalidCommand):
         workshop.plans.create(action="", project=project.path)
+    wrong: Any
+    for wrong in (3, None, object()):
+        with pytest.raises(InvalidCommand, match="a path is text, bytes or a Path"):
+            workshop.plans.create(action="a", projects=[wrong])
+    for wrong in (str(project.path), os.fsencode(project.path), project.path):
+        with pytest.raises(InvalidCommand, match="is one path; give a list"):
+            workshop.plans.create(action="a", projects=wrong)
     assert stage.types() == []
     assert workshop.plans.list().get(timeout=WAIT_S) == ()
 

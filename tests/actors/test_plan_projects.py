@@ -156,6 +156,12 @@ def test_a_sandbox_is_made_where_one_says_limited_and_kept(
         # Looked at after the first step: it went no further.
         assert plan.steps_done < 9
 
+    # A command line has no steps, and may never end.
+    plan_id = ready(workshop, project)
+    endless = ["sh", "-c", "echo much more than that > big; exec sleep 600"]
+    with pytest.raises(PlanConstrained, match="the limit"):
+        workshop.apply.execute(plan_id, endless, bytes_max=10).get(timeout=WAIT_S)
+
     assert workshop.sandboxes.release(kept).get(timeout=WAIT_S) is not None
     assert not any(place.iterdir())
     late = ready(workshop, project)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
+from pykka import Timeout
 
 from minutebook.domain.errors import (
     WorkFailed,
@@ -39,6 +41,33 @@ def test_plans_side_by_side(
         assert place.git("status", "--porcelain") == b""
     by_plan = {e.plan_id: e.payload["resource"] for e in stage.entries("resource.modified")}
     assert by_plan == {plan_id: f"added-{plan_id}.txt" for plan_id in plans}
+
+
+def test_what_another_apply_moves_makes_no_project_dirty(
+    stage: Stage, workshop: Workshop, project: Project
+) -> None:
+    """Another process is amid its move: who makes a plan waits for its end."""
+    plan_id = ready(workshop, project)
+    execute(workshop, plan_id, works.write)
+    database = stage.database()
+    (project.path / "README.md").write_text("half of it\n")
+    database.execute(
+        "INSERT INTO intents (intent_id, producer, actor, kind, binding, detail, created_at)"
+        " VALUES ('i', 'other', 'apply', 'moving', '{}', ?, 0)",
+        (json.dumps({"plan_id": "p", "paths": [str(project.path)]}),),
+    )
+    asked = (
+        workshop.plans.create(action="a", project=project.path),
+        workshop.apply.apply(plan_id),
+    )
+    for future in asked:
+        with pytest.raises(Timeout):
+            future.get(timeout=0.1)
+    project.git("checkout", "-q", "README.md")
+    database.execute("DELETE FROM intents WHERE intent_id = 'i'")
+    database.close()
+    for future in asked:
+        future.get(timeout=WAIT_S)
 
 
 def test_an_executed_plan_is_applied_after_a_restart(

@@ -128,6 +128,13 @@ def tell_who(ctx: WorkContext) -> None:
     (ctx.path / "who.json").write_text(json.dumps(said))
 
 
+SECRET = "hunter2-hunter2"
+
+
+def fail_with_a_secret(ctx: WorkContext) -> None:
+    raise ValueError(f"the server refused api_key={SECRET}")
+
+
 def fail(ctx: WorkContext) -> None:
     ctx.step("first", total=3)
     (ctx.path / "half.txt").write_text("half\n")

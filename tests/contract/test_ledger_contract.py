@@ -6,6 +6,7 @@ import pytest
 
 from minutebook.domain.entry import Entry, Receipt
 from minutebook.domain.errors import DuplicateEvent, LedgerError
+from minutebook.domain.merkle import EMPTY
 from tests.contract.trail import PRODUCER, Counted, check_trail, counted, many, stored
 
 if TYPE_CHECKING:
@@ -179,6 +180,17 @@ def test_each_producer_has_a_sequence_of_its_own(subject: "Subject") -> None:
     subject.ledger.append([mine[0], theirs[0], theirs[1], mine[1]])
     subject.ledger.append([theirs[2], mine[2], mine[3], theirs[3]])
     check_trail(subject.entries())
+
+
+def test_its_tree_is_that_of_its_entries(subject: "Subject") -> None:
+    """After batches of any size, and after one of which a part was there before."""
+    known = many(subject.encoder, 5)
+    for batch in (known, many(subject.encoder, 300, first=5), known, []):
+        subject.ledger.append(batch)
+        leaves = [entry.leaf_hash for entry in subject.entries()]
+        assert subject.tree() == EMPTY.extended(leaves)[0]
+    subject.ledger.checkpoint()
+    assert subject.tree().size == 305
 
 
 def test_bytes_that_are_no_event_cost_the_ledger_nothing(subject: "Subject") -> None:

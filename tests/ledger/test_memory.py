@@ -31,6 +31,10 @@ def changed_body_and_hash(ledger: MemoryLedger) -> None:
     )
 
 
+def changed_tree(ledger: MemoryLedger) -> None:
+    ledger.tree = ledger.tree._replace(hashes=ledger.tree.hashes[::-1])
+
+
 def removed(ledger: MemoryLedger) -> None:
     del ledger.entries[2]
 
@@ -40,7 +44,7 @@ def reordered(ledger: MemoryLedger) -> None:
 
 
 @pytest.mark.parametrize(
-    "rewrite", [changed_type, changed_body, changed_body_and_hash, removed, reordered]
+    "rewrite", [changed_type, changed_body, changed_body_and_hash, changed_tree, removed, reordered]
 )
 def test_rewriting_an_entry_is_found(ledger: MemoryLedger, rewrite: object) -> None:
     ledger.verify()

@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_written_leaves_all_as_it_was(
 def test_edits_of_others_are_refused_before_and_kept_after(case: Case) -> None:
     """Before the move, nothing is touched; amid it, only what is ours goes back."""
     (case.project / "edited").write_text("mine\n")
-    with pytest.raises(ProjectDirty, match="edited"):
+    with pytest.raises(ProjectDirty, match=r"edited.*create a new plan"):
         case.move.forth()
     case.move.back()
     (case.project / "edited").write_text("one\ntwo\n")
@@ -140,14 +140,14 @@ def test_another_git_command_is_not_disturbed(tmp_path: Path) -> None:
     case = git_case(tmp_path)
     lock = case.project / ".git" / "index.lock"
     lock.touch()
-    with pytest.raises(ProjectDirty, match=r"index\.lock"):
+    with pytest.raises(ProjectDirty, match=r"index\.lock.*create a new plan\.$"):
         case.move.forth()
     case.move.back()
     lock.unlink()
     assert case.look(case.project) == case.before
     git(case.project, "commit", "-q", "--allow-empty", "-m", "theirs")
     moved = case.look(case.project)
-    with pytest.raises(ProjectMoved):
+    with pytest.raises(ProjectMoved, match=r"create a new plan\.$"):
         case.move.forth()
     assert case.look(case.project) == moved
 

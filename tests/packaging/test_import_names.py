@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FOLDERS = ["actors", "domain"]
 
-HEAVY = ["argon2", "pydantic_settings", "rich", "tomlkit", "typer"]
+HEAVY = ["argon2", "cryptography", "pydantic_settings", "rich", "tomlkit", "typer"]
 """What only some services or the command line need; a host's import must not pay for it."""
 
 

@@ -167,7 +167,7 @@ def test_the_import_brings_nothing_that_only_some_services_need(
     """The host's import does not load argon2, tomlkit, pydantic_settings, typer or rich."""
     code = (
         "import sys; from minutebook.actors import AuditSystem; "
-        "heavy = {'argon2', 'tomlkit', 'pydantic_settings', 'typer', 'rich'}; "
+        "heavy = {'argon2', 'cryptography', 'tomlkit', 'pydantic_settings', 'typer', 'rich'}; "
         "print(sorted(heavy.intersection(sys.modules)))"
     )
 

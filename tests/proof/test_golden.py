@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from minutebook.actors.cli import main
-from minutebook.actors.ledger import checking, ed25519, proving, tree, verifying
+from minutebook.actors.ledger import checking, ed25519, proving, snapshot, tree, verifying
 from minutebook.actors.ledger.inspection import SCHEMA_VERSION
 from minutebook.actors.ledger.verifying import verify_ledger
 from minutebook.domain import entry, merkle
@@ -62,7 +62,7 @@ CHANGES = {
     "the layout of the leaf input": (checking, "HASH_VERSION", 2),
     "the prefix of nodes": (merkle, "node_hash", lambda left, right: entry.leaf_hash(left + right)),
     "the size of stored subtrees": (verifying, "BLOCK_LEVEL", 9),
-    "the name of the log": (verifying, "origin_of", lambda ledger_id: f"log/{ledger_id}"),
+    "the name of the log": (snapshot, "origin_of", lambda ledger_id: f"log/{ledger_id}"),
     "the signed message": (
         ed25519,
         "verify_signature",

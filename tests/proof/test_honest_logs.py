@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from minutebook.actors import AuditSystem
+from minutebook.actors.ledger.journal import Journal
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.ledger.verifying import verify_ledger
 from minutebook.domain.finding import Report
@@ -68,6 +69,34 @@ def test_all_fifty_honest_ledgers_are_fine(seed: int, tmp_path: Path) -> None:
     check(tmp_path / "audit.db", seed)
 
 
+def test_a_gap_that_stands_for_many_is_no_hole(tmp_path: Path) -> None:
+    """A journal was damaged in the middle: what cannot be read is told, with its numbers."""
+    path, encoder = tmp_path / "audit.db", new_encoder()
+    directory = tmp_path / "audit.db.journal.d"
+    journal = Journal(directory, "0d" * 16, event_bytes_max=256 * 1024)
+    for number in range(30):
+        journal.append(encoder.encode_head(Noted(number=number)))
+    journal.leave("it died.")
+    (segment,) = directory.glob("*.journal")
+    data = bytearray(segment.read_bytes())
+    place = data.index(b'"number":10')
+    data[place : place + 2000] = bytes(2000)
+    segment.write_bytes(data)
+
+    report = verify_ledger(_empty(path))
+    assert [finding.kind for finding in report.findings] == ["unrecovered_journal"]
+    AuditSystem.open(path).close()
+
+    (gap,) = (entry for entry in entries_of(path) if entry.type == "audit.gap")
+    assert gap.payload["count"] > 1
+    assert verify_ledger(path).findings == ()
+
+
+def _empty(path: Path) -> Path:
+    SqliteLedger(path, new_encoder()).close()
+    return path
+
+
 def test_a_ledger_that_is_being_written_is_fine(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
     with AuditSystem.open(path, checkpoint_every=10) as system:
@@ -101,6 +130,4 @@ def test_a_ledger_of_version_1_is_fine_before_and_after_it_was_brought_here(
 
 
 def test_the_empty_ledger_is_fine(tmp_path: Path) -> None:
-    path = tmp_path / "audit.db"
-    SqliteLedger(path, new_encoder()).close()
-    assert verify_ledger(path) == Report(0, ())
+    assert verify_ledger(_empty(tmp_path / "audit.db")) == Report(0, ())

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from minutebook.actors import AuditSystem
+from minutebook.actors.ledger import verifying
 from minutebook.actors.ledger.ed25519 import Signer
 from minutebook.actors.ledger.journal import Journal
 from minutebook.actors.ledger.side_log import read_side_log
@@ -328,12 +329,25 @@ def the_tail_cut_and_signed_again_where_it_ends_now(log: Log) -> None:
 def the_tail_cut_and_the_log_gone_on_with(log: Log) -> None:
     with forging.forging(log.path) as database:
         forging.cut(database, 9_000)
-    before = log.side.read_text()
+    # Out of the way: a system does not sign beside a side file that knows of more.
+    aside = log.side.rename(log.side.with_name("aside"))
     with AuditSystem.open(log.path, service="later") as system:
         for number in range(ENTRIES // 4):
             system.audit.tell(Noted(number=number))
         system.flush(timeout=WAIT_S)
-    log.side.write_text(before)
+    aside.replace(log.side)
+
+
+@case("edited")
+def the_tail_cut_and_the_log_gone_on_with_unsigned(log: Log) -> None:
+    with forging.forging(log.path) as database:
+        forging.cut(database, 9_000)
+        signed = forging.checkpoints(database)
+    with AuditSystem.open(log.path, service="later") as system:
+        for number in range(ENTRIES // 4):
+            system.audit.tell(Noted(number=number))
+    with closing(sqlite3.connect(log.path)) as database:
+        assert forging.checkpoints(database) == signed
 
 
 # -- all of it --------------------------------------------------------------------------------
@@ -503,6 +517,33 @@ def another_id_of_the_ledger(log: Log) -> None:
     sql(log, f"UPDATE ledger SET ledger_id = '{'0' * 32}'")
 
 
+# -- the file itself --------------------------------------------------------------------------
+
+
+def in_the_file(log: Log) -> tuple[bytearray, int]:
+    """The bytes of the file, and where the stored bytes of the victim are."""
+    with closing(sqlite3.connect(log.path)) as database:
+        body = forging.body_of(database, VICTIM)
+    data = bytearray(log.path.read_bytes())
+    assert data.count(body[-120:]) == 1
+    return data, data.index(body[-120:])
+
+
+@case("edited", at=VICTIM)
+def a_single_bit_of_the_file(log: Log) -> None:
+    data, place = in_the_file(log)
+    data[place] ^= 1
+    log.path.write_bytes(data)
+
+
+@case("edited", "sequence_gap", at=VICTIM)
+def a_page_of_the_file_overwritten(log: Log) -> None:
+    data, place = in_the_file(log)
+    first = place // 4096 * 4096
+    data[first : first + 4096] = bytes(4096)
+    log.path.write_bytes(data)
+
+
 # -- the database, and the journal ------------------------------------------------------------
 
 
@@ -589,6 +630,23 @@ def test_all_of_several_is_reported_past_the_first(log: Log) -> None:
         ("edited", 9000),
         ("bad_signature", None),
     ]
+
+
+def test_workers_find_the_same(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stretches are looked at by processes, and put together in their order."""
+    alone = verify_ledger(log.path)
+    monkeypatch.setattr(verifying, "ENTRIES_A_STRETCH", 1024)
+    monkeypatch.setattr(verifying, "WORKERS_FROM", 0)
+    places: list[int] = []
+    together = verify_ledger(log.path, workers=2, progress=lambda done, _: places.append(done))
+    assert together == alone
+    assert places == [*range(0, together.entries, 1024), together.entries]
+
+    two_rows_swapped(log)
+    sql(log, "DELETE FROM entries WHERE log_index BETWEEN 1000 AND 1100")
+
+    assert verify_ledger(log.path, workers=2) == verify_ledger(log.path)
+    assert len(verify_ledger(log.path).findings) >= 3
 
 
 def test_a_cut_off_side_file_is_no_forgery(log: Log) -> None:

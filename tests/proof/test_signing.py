@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,17 @@ import pytest
 from minutebook.actors import AuditSystem
 from minutebook.actors.ledger.ed25519 import Signer
 from minutebook.actors.ledger.proving import Prover
-from minutebook.actors.ledger.side_log import read_side_log
+from minutebook.actors.ledger.side_log import SideLog, read_side_log
+from minutebook.actors.ledger.signing import Signing
+from minutebook.actors.ledger.signing_key import KeySource
+from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.ledger.verifying import verify_ledger
 from minutebook.domain.checkpoint import Checkpoint
+from minutebook.domain.errors import SettingsError
 from minutebook.domain.log_key import LogKey
 from minutebook.domain.note import Note, VerifierKey
 from tests.actors.project import eventually
-from tests.contract.trail import entries_of
+from tests.contract.trail import entries_of, many, new_encoder
 from tests.proof.conftest import WAIT_S, Noted
 
 WRITERS = ["thread", "process"]
@@ -211,14 +217,63 @@ def test_what_keeps_it_from_signing_costs_no_event(
         assert len(read_side_log(side)) == len(heads(path)) + 1
 
 
-def test_a_key_that_is_no_key_is_not_repeated_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_key_that_is_no_key_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"signing_key: .*no signing key") as refused:
+        AuditSystem.open(tmp_path / "audit.db", signing_key="PRIVATE+KEY+abcdef")
+    assert "abcdef" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+    signer = Signer.new("a")
+    text = signer.secret.as_text(signer.vkey.public_key)
+    with AuditSystem.open(tmp_path / "audit.db", signing_key=text) as system:
+        assert text[-30:] not in repr(system._settings)
+
+
+LATE_IMPORTS = """
+import sys
+from minutebook.actors import AuditSystem
+from minutebook.domain import AuditEvent
+
+class Noted(AuditEvent, type="proof_test.noted"):
+    number: int
+
+system = AuditSystem.open(sys.argv[1])
+before = set(sys.modules)
+system.audit.tell(Noted(number=1))
+system.close()
+print(sorted(name for name in set(sys.modules) - before if not name.startswith("encodings")))
+"""
+
+
+def test_nothing_is_imported_by_who_signs(tmp_path: Path) -> None:
+    """Else a fork meanwhile leaves the child a module that is never made to its end."""
+    command = [sys.executable, "-c", LATE_IMPORTS, str(tmp_path / "audit.db")]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert ran.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 512, 600])
+def test_a_log_of_any_size_verifies_from_its_newest_checkpoint_on(
+    count: int, tmp_path: Path
 ) -> None:
-    with AuditSystem.open(tmp_path / "audit.db", signing_key="PRIVATE+KEY+secret") as system:
-        tell(system, 1)
-    assert "signing_key" in caplog.text
-    assert "KEY+secret" not in caplog.text
-    assert "secret" not in repr(system._settings)
+    path, encoder = tmp_path / "audit.db", new_encoder()
+
+    def signing(resolved: Path) -> Signing:
+        keys = KeySource(tmp_path / "key")
+        return Signing(resolved, keys, SideLog(tmp_path / "audit.db.checkpoints.log"))
+
+    ledger = SqliteLedger(path, encoder, signing=signing)
+    ledger.append(many(encoder, count))
+    ledger.checkpoint()
+    with Prover(path) as prover:
+        (newest,) = prover.notes("checkpoint")
+    for more in (0, 1, 300):
+        if more:
+            ledger.append(many(encoder, more, first=ledger.next_index()))
+        for since in (None, newest):
+            report = verify_ledger(path, since=since)
+            assert report.findings == ()
+            assert (report.entries, report.signed_size) == (ledger.next_index(), count)
+    ledger.close()
 
 
 def test_every_note_is_one_that_others_read(tmp_path: Path) -> None:

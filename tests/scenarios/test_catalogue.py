@@ -15,6 +15,7 @@ SERVICES = {
     "ConfigActor": "config",
     "PlanApplyActor": "apply",
     "PlanLifecycleActor": "plans",
+    "RetentionActor": "retention",
     "SandboxCleanupActor": "sandboxes",
     "SessionActor": "sessions",
 }

@@ -1,0 +1,1 @@
+"""Keeping and forgetting: segments, archives, pruning, legal holds, and destroyed keys."""
