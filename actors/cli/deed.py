@@ -7,19 +7,20 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
 from minutebook.actors.key_file import load_or_create_key
 from minutebook.actors.ledger.opening import resolve_ledger_path
-from minutebook.actors.parts import open_clerk, side_file
-from minutebook.actors.retention.clerk import Clerk
-from minutebook.actors.settings import Settings, load_settings
 from minutebook.domain.context import bind
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.errors import InvalidQuery, LedgerMissing
 from minutebook.domain.redaction import Redactor
+
+if TYPE_CHECKING:
+    from minutebook.actors.retention.clerk import Clerk
+    from minutebook.actors.settings import Settings
 
 Ledger = Annotated[str, typer.Argument(metavar="LEDGER", help="The ledger file.")]
 """The first argument of each."""
@@ -53,6 +54,10 @@ def doing(ledger: str, identity: str | None) -> Iterator[Deed]:
         LedgerError: of the kind that fits.
         SettingsError: a setting is wrong.
     """
+    # They bring along half of the system; who reads a ledger does not wait for that.
+    from minutebook.actors.parts import open_clerk, side_file
+    from minutebook.actors.settings import load_settings
+
     path = resolve_ledger_path(ledger)
     if not path.exists():
         msg = f"there is no ledger at {path}; check the path."

@@ -8,7 +8,6 @@ import typer
 
 from minutebook.actors.cli.deed import Identity, Ledger, counted, doing
 from minutebook.actors.ledger.subject_keys import KEYS_SUFFIX, SubjectKeys
-from minutebook.actors.parts import side_file
 from minutebook.actors.retention.forgetting import forget
 
 
@@ -23,6 +22,8 @@ def forget_command(
 
     That it was done is recorded, with a fingerprint instead of the name.
     """
+    from minutebook.actors.parts import side_file
+
     with doing(ledger, identity) as deed:
         path = side_file(deed.clerk.ledger.path, KEYS_SUFFIX)
         keys = SubjectKeys(path, deed.redactor.fingerprint)

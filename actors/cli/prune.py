@@ -8,7 +8,6 @@ from typing import Annotated, Final
 import typer
 
 from minutebook.actors.cli.deed import Identity, Ledger, counted, days_of, doing
-from minutebook.actors.parts import policy_of
 from minutebook.actors.retention.policy import apply_policy
 from minutebook.actors.retention.pruning import HOLD_S_MAX, Pruner, Rule
 from minutebook.domain.state.retention import PruneResult
@@ -45,6 +44,8 @@ def prune(
     What was not signed, or is under a legal hold, stays. What went is told in the ledger, and
     everything that remains still verifies. Exits with 1 when something was refused.
     """
+    from minutebook.actors.parts import policy_of
+
     with doing(ledger, identity) as deed:
         policy = policy_of(deed.settings)
         rule = Rule(
