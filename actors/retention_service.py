@@ -129,8 +129,8 @@ class RetentionTimer(Looker):
 
     def _look(self) -> None:
         if self._asked is not None:
+            asked, self._asked = self._asked, None
             try:
-                asked, self._asked = self._asked, None
                 result: PruneResult = asked.get(timeout=0)
             except Timeout:
                 self._asked = asked

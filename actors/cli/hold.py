@@ -73,7 +73,9 @@ def hold(
     given: dict[HoldKind, str | None] = {"plan": plan, "session": session, "user": user}
     if entries is not None:
         given["entries"] = _range(ledger, entries)
-    said = [(kind, value) for kind, value in given.items() if value is not None]
+    said: list[tuple[HoldKind, str]] = [
+        (kind, value) for kind, value in given.items() if value is not None
+    ]
     if len(said) != 1:
         msg = "give one of --entries, --plan, --session and --user; several holds may be placed."
         raise InvalidCommand(msg)

@@ -125,7 +125,7 @@ class Pruner:
             raise InvalidCommand(msg)
         self._clerk = clerk
         self._rule = rule
-        self._requested_by = requested_by
+        self._requested_by: Literal["policy", "person"] = requested_by
         self._clock = clock
         self._before = None if rule.days is None else now() - round(rule.days * _DAY_US)
         self._rows = ROWS_FIRST
