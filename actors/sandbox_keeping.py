@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from minutebook.actors.base import StatefulActor
 from minutebook.domain.errors import UnknownSandbox
-from minutebook.domain.events import SandboxReleaseFailed
+from minutebook.domain.events import SandboxReleased, SandboxReleaseFailed
 from minutebook.domain.fitting import shortened
 from minutebook.domain.state import Sandbox
 
@@ -47,6 +48,29 @@ class SandboxKeeper(StatefulActor):
 
     def _forget(self, sandbox: Sandbox) -> None:
         self._database.execute("DELETE FROM sandboxes WHERE sandbox_id = ?", (sandbox.sandbox_id,))
+
+
+def release_told(
+    sandbox: Sandbox,
+    released_at: datetime,
+    *,
+    bytes_freed: int = 0,
+    files_freed: int = 0,
+    seconds: float = 0.0,
+) -> SandboxReleased:
+    """Return what tells that a sandbox is gone, and what it gave back."""
+    return SandboxReleased(
+        plan_id=sandbox.plan_id,
+        project_names=(sandbox.project_name,),
+        sandbox_id=sandbox.sandbox_id,
+        kind=sandbox.kind,
+        path=sandbox.path,
+        branch=sandbox.branch,
+        bytes_freed=bytes_freed,
+        files_freed=files_freed,
+        seconds=seconds,
+        occurred_at=released_at,
+    )
 
 
 def release_failed(sandbox: Sandbox, error: Exception) -> SandboxReleaseFailed:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 from minutebook.actors.base import handles
 from minutebook.actors.git.command import run_git
-from minutebook.actors.sandbox_keeping import release_failed
+from minutebook.actors.sandbox_keeping import release_failed, release_told
 from minutebook.actors.sandbox_release import SandboxReleases
 from minutebook.actors.sandbox_search import SandboxSearch
 from minutebook.domain.commands import FindOrphans, ReleaseOrphans
 from minutebook.domain.errors import MinutebookError, ProjectError
-from minutebook.domain.events import SandboxReleased
 from minutebook.domain.state import OrphanedSandbox, Sandbox
 
 logger = logging.getLogger("minutebook.actors")
@@ -62,16 +62,4 @@ class SandboxOrphans(SandboxReleases):
                 recording.tell(release_failed(sandbox, error))
             raise
         with self._recorded() as recording:
-            recording.tell(
-                SandboxReleased(
-                    plan_id=sandbox.plan_id,
-                    project_names=(sandbox.project_name,),
-                    sandbox_id=sandbox.sandbox_id,
-                    kind=sandbox.kind,
-                    path=sandbox.path,
-                    branch=sandbox.branch,
-                    bytes_freed=0,
-                    files_freed=0,
-                    seconds=0.0,
-                )
-            )
+            recording.tell(release_told(sandbox, datetime.now(UTC)))

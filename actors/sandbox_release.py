@@ -8,12 +8,11 @@ from typing import Final
 from minutebook.actors.base import handles
 from minutebook.actors.recording import Intent
 from minutebook.actors.sandbox_commits import held_by, remove
-from minutebook.actors.sandbox_keeping import SandboxKeeper, release_failed
+from minutebook.actors.sandbox_keeping import SandboxKeeper, release_failed, release_told
 from minutebook.actors.sandbox_marks import remove_mark
 from minutebook.domain.commands import KeepSandbox, ReleaseSandbox
 from minutebook.domain.entry import to_microseconds
 from minutebook.domain.errors import GitError, ProjectError
-from minutebook.domain.events import SandboxReleased
 from minutebook.domain.state import ReleasedSandbox, Sandbox
 
 RELEASE: Final = "release"
@@ -118,17 +117,12 @@ class SandboxReleases(SandboxKeeper):
                 tells = was_there is not None
             if tells:
                 recording.tell(
-                    SandboxReleased(
-                        plan_id=sandbox.plan_id,
-                        project_names=(sandbox.project_name,),
-                        sandbox_id=sandbox.sandbox_id,
-                        kind=sandbox.kind,
-                        path=sandbox.path,
-                        branch=sandbox.branch,
+                    release_told(
+                        sandbox,
+                        released_at,
                         bytes_freed=released.bytes_freed,
                         files_freed=released.files_freed,
                         seconds=round(released.seconds, 6),
-                        occurred_at=released_at,
                     )
                 )
         return released
