@@ -29,7 +29,9 @@ INTERVAL_S_MIN: Final = 0.05
 class Checkpointer(Looker):
     """Looks now and then whether a checkpoint is due, or was signed, on a thread of its own.
 
-    By number of entries they are signed by whoever commits; `SqliteLedger.append` does.
+    By number of entries they are signed by whoever commits; `SqliteLedger.append` does. The
+    ledger is read only when that may have happened: opening it takes a millisecond, most of
+    which every other thread of the process has to wait for.
 
     Args:
         path: the ledger's file.
@@ -38,6 +40,7 @@ class Checkpointer(Looker):
         vitals: says how far the commits have come.
         source: the envelope's ``source`` of those events.
         checkpoint_interval_s: most seconds until something is signed; 0 for any number.
+        checkpoint_every: entries after which whoever commits them signs; 0 for any number.
     """
 
     def __init__(
@@ -49,22 +52,31 @@ class Checkpointer(Looker):
         *,
         source: str,
         checkpoint_interval_s: float,
+        checkpoint_every: int,
     ) -> None:
         super().__init__("minutebook-checkpoints", _interval(checkpoint_interval_s))
+        # Else it is built with the first checkpoint, and the host's threads wait for that, too.
+        AuditCheckpointed.model_rebuild()
+        # Else it is built for the first checkpoint, while the host waits for the interpreter.
+        AuditCheckpointed.model_rebuild()
         self._made = MadeCheckpoints(path, vitals.producer)
         self._open_ledger = open_ledger
         self._tell = tell
         self._vitals = vitals
         self._source = source
         self._checkpoint_interval_s = checkpoint_interval_s
+        self._checkpoint_every = checkpoint_every
         self._looked_at = 0
         self._tried_at = 0
         self._unsigned_since: float | None = None
 
     def look(self) -> None:
         """Sign and tell once, where there is reason to."""
+        self._try(self._look)
+
+    def _try(self, work: Callable[[], None]) -> None:
         try:
-            self._look()
+            work()
         # It stays as it is, and the next look tries again.
         except (MinutebookError, OSError) as error:
             logger.warning("checkpoints could not be looked at yet: %s", error)
@@ -83,33 +95,48 @@ class Checkpointer(Looker):
 
     def _run(self) -> None:
         super()._run()
-        self._looked_at = -1
-        self._checkpoint_interval_s = 0
-        self.look()
+        self._try(self._tell_signed)
 
     def _look(self) -> None:
-        receipt = self._vitals.last_receipt
-        size = 0 if receipt is None else receipt.log_index + 1
+        size = self._size()
         if size != self._looked_at:
-            made = self._made.read()
-            for checkpoint in made:
-                self._tell(self._described(checkpoint))
-                self._made.note_told(checkpoint)
             self._looked_at = size
-            if size <= max(self._made.newest_size, self._tried_at):
-                self._unsigned_since = None
-            elif self._unsigned_since is None:
-                self._unsigned_since = time.monotonic()
+            if self._may_be_signed(size):
+                self._tell_signed()
+            self._note_unsigned(size)
+        if self._is_due():
+            # Another process may have signed meanwhile.
+            self._tell_signed()
+            self._note_unsigned(size)
         if self._is_due():
             self._unsigned_since = None
             self._tried_at = size
-            self._looked_at = -1
             self._sign()
+            self._tell_signed()
+
+    def _size(self) -> int:
+        receipt = self._vitals.last_receipt
+        return 0 if receipt is None else receipt.log_index + 1
+
+    def _may_be_signed(self, size: int) -> bool:
+        every = self._checkpoint_every
+        return every > 0 and size - self._made.newest_size >= every
+
+    def _note_unsigned(self, size: int) -> None:
+        if size <= max(self._made.newest_size, self._tried_at):
+            self._unsigned_since = None
+        elif self._unsigned_since is None:
+            self._unsigned_since = time.monotonic()
 
     def _is_due(self) -> bool:
         if self._unsigned_since is None or self._checkpoint_interval_s == 0:
             return False
         return time.monotonic() - self._unsigned_since >= self._checkpoint_interval_s
+
+    def _tell_signed(self) -> None:
+        for checkpoint in self._made.read():
+            self._tell(self._described(checkpoint))
+            self._made.note_told(checkpoint)
 
     def _sign(self) -> None:
         ledger = self._open_ledger()

@@ -298,6 +298,7 @@ class AuditSystem:
             self._vitals,
             source=f"{self._settings.service}/audit",
             checkpoint_interval_s=self._settings.checkpoint_interval,
+            checkpoint_every=self._settings.checkpoint_every,
         )
         if policy_of(self._settings).is_on:
             from minutebook.actors.retention_service import RetentionTimer
