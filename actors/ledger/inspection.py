@@ -15,7 +15,7 @@ from minutebook.domain.errors import LedgerCorrupt, LedgerTooNew, NotALedger
 APPLICATION_ID: Final = 0x4D42_4F4B
 """SQLite ``application_id`` of a ledger: "MBOK" in ASCII."""
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """SQLite ``user_version`` of the ledgers that this code writes."""
 
 # A whole check reads every page: below this size it takes well under a second.

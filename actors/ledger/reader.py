@@ -12,7 +12,9 @@ import apsw
 from minutebook.actors.ledger import selection
 from minutebook.actors.ledger.inspection import inspect_ledger
 from minutebook.actors.ledger.reading import LedgerFile
-from minutebook.actors.ledger.selection import Selection, Statement
+from minutebook.actors.ledger.selection import Selection
+from minutebook.actors.ledger.spans import stretch
+from minutebook.actors.ledger.statement import Statement
 from minutebook.actors.ledger.subject_keys import KEYS_SUFFIX, changed_at, open_with
 from minutebook.actors.ledger.tombstones import has_tombstones, tombstone_of
 from minutebook.domain.entry import Entry
@@ -185,13 +187,13 @@ class LedgerReader:
         # the ledger, without a transaction that would keep the writer's log from emptying.
         first, last = 0, self.last_index()
         types = self._types(wanted)
-        if wanted.since is not None or wanted.until is not None:
-            newest = last
-            ((first, last),) = self._rows(selection.span(wanted.since, wanted.until))
-            if last is not None and newest is not None:
-                last = min(last, newest)
         if last is None or (wanted.types and not types):
             return
+        if wanted.since is not None or wanted.until is not None:
+            found = stretch(self._rows, wanted.since, wanted.until, last)
+            if found is None:
+                return
+            first, last = found
         selected = Selection.of(wanted, types)
         if limit is not None and not selected.conditions:
             first = max(first, last + 1 - limit)

@@ -1,4 +1,4 @@
--- Version 2 of the ledger. The columns of `entries` and their order are public. An older one is
+-- Version 3 of the ledger. The columns of `entries` and their order are public. An older one is
 -- brought here by ../migrations/ledger_*.sql.
 --
 -- Open it with another copy of SQLite (the sqlite3 module of Python is one) only from another
@@ -36,11 +36,17 @@ CREATE UNIQUE INDEX entries_by_id ON entries (id);
 -- partial ones cost nothing for entries that lack the field.
 CREATE INDEX entries_by_type ON entries (type);
 CREATE INDEX entries_by_time ON entries (occurred_at);
-CREATE INDEX entries_by_user ON entries (user_identity) WHERE user_identity IS NOT NULL;
+-- With the time, so that a filter by user and time leaves out the others' rows unread.
+CREATE INDEX entries_by_user ON entries (user_identity, log_index, occurred_at)
+    WHERE user_identity IS NOT NULL;
 CREATE INDEX entries_by_session ON entries (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX entries_by_correlation ON entries (correlation_id) WHERE correlation_id IS NOT NULL;
 CREATE INDEX entries_by_plan ON entries (plan_id) WHERE plan_id IS NOT NULL;
 CREATE INDEX entries_by_trouble ON entries (outcome) WHERE outcome <> 'success';
+
+-- Which blocks of 8,192 have an entry of some span of time: each block's earliest and latest
+-- entry are its ends here.
+CREATE INDEX entries_by_block ON entries (log_index >> 13, occurred_at);
 
 CREATE TABLE ledger (
     ledger_id  TEXT    NOT NULL, -- 32 hexadecimal digits, drawn when the file was made

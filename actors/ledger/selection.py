@@ -1,31 +1,22 @@
 """The SQL for what is asked of a ledger: every value is bound, every filter has its index.
 
 Each index also orders by ``log_index``, so entries come in order without a sort. Only
-``occurred_at`` has another order; its index first narrows the range of ``log_index``.
+``occurred_at`` has another order: `minutebook.actors.ledger.spans` first narrows the range of
+``log_index``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final, NamedTuple
 
 import orjson
 
-from minutebook.domain.entry import COLUMNS, to_microseconds
+from minutebook.actors.ledger.spans import in_span
+from minutebook.actors.ledger.statement import SqlValue, Statement
+from minutebook.domain.entry import COLUMNS
 from minutebook.domain.query import EntryFilter
 from minutebook.domain.surrogates import escape
-
-SqlValue = str | int
-"""What is bound to a statement."""
-
-
-class Statement(NamedTuple):
-    """One query, with the values for its placeholders."""
-
-    sql: str
-    bindings: tuple[SqlValue, ...]
-
 
 LAST_INDEX: Final = Statement("SELECT max(log_index) FROM entries", ())
 """The highest index."""
@@ -48,15 +39,6 @@ SELECT type FROM known WHERE type GLOB ?
 def types_like(pattern: str) -> Statement:
     """Find the types in the ledger that a pattern matches."""
     return Statement(_TYPES_LIKE, (escape(pattern),))
-
-
-def span(since: datetime | None, until: datetime | None) -> Statement:
-    """Find the lowest and the highest index of the entries that occurred in a span."""
-    conditions, bindings = _in_span("occurred_at", since, until)
-    return Statement(
-        f"SELECT min(log_index), max(log_index) FROM entries WHERE {' AND '.join(conditions)}",
-        bindings,
-    )
 
 
 class Selection(NamedTuple):
@@ -95,8 +77,8 @@ class Selection(NamedTuple):
             # The index has only these, and SQLite must read so to use it.
             conditions.append("outcome <> 'success'")
         # The sign keeps SQLite from sorting by the index on time what is in order already.
-        in_span, moments = _in_span("+occurred_at", wanted.since, wanted.until)
-        return cls((*conditions, *in_span), (*bindings, *moments))
+        of_time, moments = in_span("+occurred_at", wanted.since, wanted.until)
+        return cls((*conditions, *of_time), (*bindings, *moments))
 
     def page(self, first: int, last: int, rows: int) -> Statement:
         """Read at most so many of the entries with an index in a range, lowest first."""
@@ -137,17 +119,3 @@ def by_id_prefix(prefix: str, rows: int) -> Statement:
         f"SELECT {', '.join(COLUMNS)} FROM entries WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
         (escape(prefix), escape(prefix) + "~", rows),
     )
-
-
-def _in_span(
-    column: str, since: datetime | None, until: datetime | None
-) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    conditions: list[str] = []
-    bindings: list[int] = []
-    if since is not None:
-        conditions.append(f"{column} >= ?")
-        bindings.append(to_microseconds(since))
-    if until is not None:
-        conditions.append(f"{column} < ?")
-        bindings.append(to_microseconds(until))
-    return tuple(conditions), tuple(bindings)

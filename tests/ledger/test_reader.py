@@ -11,10 +11,11 @@ from typing import Any
 import apsw
 import pytest
 
-from minutebook.actors.ledger import selection
+from minutebook.actors.ledger import selection, spans
 from minutebook.actors.ledger.reader import PAGE_ROWS_MAX, LedgerReader
-from minutebook.actors.ledger.selection import Selection, Statement
+from minutebook.actors.ledger.selection import Selection
 from minutebook.actors.ledger.sqlite import SqliteLedger
+from minutebook.actors.ledger.statement import Statement
 from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.entry import Entry
 from minutebook.domain.errors import (
@@ -182,7 +183,7 @@ def plan_of(path: Path, statement: Statement) -> str:
     [
         (EntryFilter(), (), "USING INTEGER PRIMARY KEY"),
         (EntryFilter(), ("auth.failed",), "INDEX entries_by_type (type=? AND rowid>?"),
-        (EntryFilter(user="bob"), (), "INDEX entries_by_user (user_identity=? AND rowid>?"),
+        (EntryFilter(user="bob"), (), "INDEX entries_by_user (user_identity=? AND log_index>?"),
         (EntryFilter(plan="p"), (), "INDEX entries_by_plan (plan_id=? AND rowid>?"),
         (EntryFilter(session="s"), (), "INDEX entries_by_session (session_id=? AND rowid>?"),
         (
@@ -195,7 +196,7 @@ def plan_of(path: Path, statement: Statement) -> str:
         (
             EntryFilter(since=START, user="bob"),
             (),
-            "INDEX entries_by_user (user_identity=? AND rowid>?",
+            "INDEX entries_by_user (user_identity=? AND log_index>?",
         ),
     ],
     ids=str,
@@ -223,9 +224,11 @@ def test_several_types_use_the_index_too(mixed: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
-        (selection.span(START, None), "COVERING INDEX entries_by_time (occurred_at>?)"),
-        (selection.span(None, START), "COVERING INDEX entries_by_time (occurred_at<?)"),
-        (selection.span(START, START), "entries_by_time (occurred_at>? AND occurred_at<?)"),
+        (spans.looked_up(START, None, 9), "COVERING INDEX entries_by_time (occurred_at>?)"),
+        (spans.looked_up(None, START, 9), "COVERING INDEX entries_by_time (occurred_at<?)"),
+        (spans.looked_up(START, START, 9), "entries_by_time (occurred_at>? AND occurred_at<?)"),
+        (spans.first_block(START, 9), "COVERING INDEX entries_by_block (<expr>=?)"),
+        (spans.last_block(START, 9), "COVERING INDEX entries_by_block (<expr>=?)"),
         (selection.types_like("a.*"), "COVERING INDEX entries_by_type (type>?)"),
         (selection.by_index(3), "USING INTEGER PRIMARY KEY (rowid=?)"),
         (selection.by_id_prefix("0199", 2), "INDEX entries_by_id (id>? AND id<?)"),

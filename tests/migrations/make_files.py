@@ -104,6 +104,7 @@ def main(archive: Path) -> None:
         stories.troubles(system, project)
         with bind(identity="root"):
             system.auth.create_user("bob", stories.PASSWORD).get(timeout=_WAIT_S)
+            system.auth.allow_delegation("bob", "alice").get(timeout=_WAIT_S)
     _died("changing")
     with tarfile.open(archive, "w:gz") as tar:
         for path in sorted(trail.iterdir()):
