@@ -12,7 +12,7 @@ from pykka import ThreadingActor
 
 from minutebook.actors.committer import Committer
 from minutebook.actors.health import Vitals
-from minutebook.actors.inbox import AuditInbox, Barrier, Batch, Told, resolve, uncommitted
+from minutebook.actors.inbox import BATCH_MAX, AuditInbox, Barrier, Batch, Told, resolve, uncommitted
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.opened import describe_process
 from minutebook.actors.reply import Reply
@@ -45,7 +45,9 @@ class AuditActor(ThreadingActor):
             actor numbers those events in the order of the inbox, which makes a hole or a
             repetition in the numbers impossible.
         source: the envelope's ``source`` of the actor's own events.
-        batch_max: most events of a transaction.
+        batch_max: most events of a transaction. It has as many as there are, so this matters
+            under load only. The indexes of many users, sessions and plans make large ones cheaper:
+            a page that several of the events change is written once.
         journal: where journaled events are; numbers its own, as another producer. Deleted by
             the actor at the end, when all of it is committed.
     """
@@ -59,7 +61,7 @@ class AuditActor(ThreadingActor):
         vitals: Vitals,
         *,
         source: str = "app/audit",
-        batch_max: int = 512,
+        batch_max: int = BATCH_MAX,
         journal: Journal | None = None,
     ) -> None:
         super().__init__()
@@ -87,12 +89,13 @@ class AuditActor(ThreadingActor):
         journal = self._journal
         # Whatever was journaled before one of the items came, and no more: this must end.
         until = 0 if journal is None else journal.next_seq
-        while journal is not None and until - journal.taken_seq > self._batch_max:
-            self._commit_journaled(journal, self._batch_max)
         taken: list[bytes] = []
         replies: dict[int, Any] = {}
-        if journal is not None:
-            taken, replies = journal.take(until - journal.taken_seq)
+        while journal is not None:
+            taken, replies = journal.take(min(until - journal.taken_seq, self._batch_max))
+            if journal.taken_seq >= until:
+                break
+            self._commit_taken(journal, taken, replies)
         bodies = list(taken)
         barriers: list[Reply[None]] = []
         for item in message.items:
@@ -112,8 +115,9 @@ class AuditActor(ThreadingActor):
             resolve(barrier, uncommitted(self._vitals.ledger, lost) if lost else None)
         self._vitals.waiting = ()
 
-    def _commit_journaled(self, journal: Journal, count: int) -> None:
-        bodies, replies = journal.take(count)
+    def _commit_taken(
+        self, journal: Journal, bodies: list[bytes], replies: Mapping[int, Any]
+    ) -> None:
         self._vitals.waiting = tuple(replies.values())
         self._answer(replies, self._committer.commit(bodies, journaled=len(bodies)))
         self._release(journal)
@@ -147,7 +151,7 @@ class AuditActor(ThreadingActor):
         try:
             journal = self._journal
             while journal is not None and journal.has_untaken():
-                self._commit_journaled(journal, self._batch_max)
+                self._commit_taken(journal, *journal.take(self._batch_max))
             outcomes = self._committer.append(self._last_words())
             if not all(isinstance(outcome, Receipt) for outcome in outcomes):
                 logger.error("ledger %s: closed without its audit.closed entry", ledger)

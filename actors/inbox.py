@@ -33,6 +33,9 @@ class Delivery(NamedTuple):
     """Always nothing: our messages carry their own futures."""
 
 
+BATCH_MAX: Final = 4096
+"""Default for the most events of a transaction."""
+
 NAP_S: Final = 0.002
 """How long the AuditActor naps between two looks at the journal."""
 
@@ -159,7 +162,7 @@ class AuditInbox(Inbox):
     event does, so the actor naps for a while before it sleeps, and is woken only from sleep.
     """
 
-    def __init__(self, batch_max: int = 512) -> None:
+    def __init__(self, batch_max: int = BATCH_MAX) -> None:
         super().__init__()
         self.batch_max = batch_max
         """Most items of a batch."""

@@ -18,6 +18,7 @@ from pydantic import (
 
 from minutebook.actors.config_document import ConfigDocument
 from minutebook.actors.config_file import ConfigFile
+from minutebook.actors.inbox import BATCH_MAX
 from minutebook.actors.ledger.signing import CHECKPOINT_EVERY
 from minutebook.domain.encoding import PAYLOAD_BYTES_MAX
 from minutebook.domain.errors import ConfigError, SettingsError
@@ -64,7 +65,7 @@ class Settings(BaseModel):
     writer: Literal["thread", "process"] = "thread"
     """Who commits: a thread of this process, or a process of its own, for hosts whose own threads
     are busy."""
-    batch_max: int = Field(default=512, ge=1, le=10_000)
+    batch_max: int = Field(default=BATCH_MAX, ge=1, le=10_000)
     """Most events of one transaction."""
     event_bytes_max: int = Field(default=PAYLOAD_BYTES_MAX, ge=65_536, le=16 * 1024 * 1024)
     """Limit of an event's stored bytes."""

@@ -13,6 +13,7 @@ from minutebook.actors.ledger.segments import (
     SEGMENT_SUFFIX,
     record_at,
 )
+from minutebook.actors.ledger.taking import TAKEN_BYTES_MAX
 from minutebook.domain.encoding import finish, with_producer
 
 
@@ -40,11 +41,14 @@ class Follower:
     def read(self, count: int) -> list[bytes]:
         """Return the stored bytes of what was told since, at most so many, in order.
 
+        They are fewer when they have more than `TAKEN_BYTES_MAX`.
+
         Raises:
             OSError: a segment cannot be read.
         """
         bodies: list[bytes] = []
-        while len(bodies) < count:
+        size = 0
+        while len(bodies) < count and size < TAKEN_BYTES_MAX:
             if self._map is None and not self._find():
                 break
             assert self._map is not None
@@ -54,6 +58,7 @@ class Follower:
                     break
                 continue
             bodies.append(with_producer(finish(draft), self._producer, self.seq))
+            size += len(draft)
             self._at += RECORD_HEADER.size + len(draft)
             self.seq += 1
         return bodies

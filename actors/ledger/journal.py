@@ -32,12 +32,14 @@ from minutebook.actors.ledger.segments import (
     Segment,
     header_packer,
 )
-from minutebook.actors.ledger.taking import Cursor
+from minutebook.actors.ledger.taking import TAKEN_BYTES_MAX, Cursor
 from minutebook.domain.encoding import finish, with_producer
 from minutebook.domain.errors import AuditBacklogFull, AuditClosed, JournalError
 
 SEGMENT_BYTES: Final = 1024 * 1024
 """Size of a segment, unless events may be larger than a quarter of it."""
+
+_TAKEN_AT_ONCE: Final = 64
 
 Overflow = Literal["block", "reject"]
 """What becomes of a caller when the backlog is full."""
@@ -402,14 +404,24 @@ class Journal:
         return self._state[2] > self.taken_seq
 
     def take(self, count: int) -> tuple[list[bytes], dict[int, Any]]:
-        """Return the next bodies, at most so many, in order, and the replies by place."""
+        """Return the next bodies, at most so many, in order, and the replies by place.
+
+        They are fewer when they have more than `TAKEN_BYTES_MAX`.
+        """
         first = self.taken_seq
-        count = min(count, self._state[2] - first)
-        bodies = [
-            with_producer(finish(self._cursor.read()), self.producer, seq)
-            for seq in range(first, first + count)
-        ]
-        self.taken_seq = first + count
+        until = min(first + count, self._state[2])
+        bodies: list[bytes] = []
+        size, seq = 0, first
+        while seq < until and size < TAKEN_BYTES_MAX:
+            following = min(seq + _TAKEN_AT_ONCE, until)
+            bodies += [
+                with_producer(finish(self._cursor.read()), self.producer, number)
+                for number in range(seq, following)
+            ]
+            size += sum(map(len, bodies[seq - first :]))
+            seq = following
+        self.taken_seq = seq
+        count = seq - first
         if not self._replies:
             return bodies, {}
         return bodies, {

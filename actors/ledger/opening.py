@@ -24,6 +24,9 @@ from minutebook.actors.ledger.transactions import transaction
 from minutebook.actors.ledger.tree import catch_up, read_head
 from minutebook.domain.errors import LedgerError, LedgerPathError, LedgerReadOnly
 
+CACHE_KIB: Final = 16 * 1024
+"""The writer's page cache: what a transaction changes fits into it, and is written once."""
+
 _CHECK_TIMEOUT_S: Final = 5.0
 
 
@@ -114,6 +117,7 @@ def open_for_writing(
             _insist(connection, path, "journal_mode", "wal")
             _insist(connection, path, "synchronous", 2)
             connection.pragma("foreign_keys", True)
+            connection.pragma("cache_size", -CACHE_KIB)
             _bring_up_to_date(connection, path, created_at)
         except BaseException:
             connection.close()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from minutebook.actors.ledger.segments import RECORD_HEADER, RECORDS_FROM, Segment
+
+TAKEN_BYTES_MAX: Final = 8 * 1024 * 1024
+"""About so many bytes are taken at a time, and some events more: a transaction has them in
+memory several times over."""
 
 
 class Cursor:

@@ -48,6 +48,22 @@ def test_a_committed_event_is_in_the_ledger_when_its_tell_returns(tmp_path: Path
     check_trail(entries_of(path))
 
 
+@pytest.mark.parametrize("writer", ["thread", "process"])
+def test_large_events_that_wait_become_several_transactions(tmp_path: Path, writer: Any) -> None:
+    """What was told before a flush is committed by it, however much that is."""
+    path = tmp_path / "audit.db"
+    with AuditSystem.open(path, writer=writer) as system:
+        system.flush(timeout=WAIT_S)
+        held = holding_the_ledger(path)
+        system.audit.tell_all(Untyped(value=[number, "x" * 250_000]) for number in range(80))
+        held.close()
+        system.flush(timeout=WAIT_S)
+        entries = [entry for entry in entries_of(path) if entry.type == Untyped.type]
+    assert [entry.payload["value"][0] for entry in entries] == list(range(80))
+    assert len({entry.recorded_at for entry in entries}) > 1
+    check_trail(entries_of(path))
+
+
 def test_tell_all_keeps_the_order_of_each_class(tmp_path: Path) -> None:
     """Many at once, in each class."""
     path = tmp_path / "audit.db"

@@ -10,6 +10,7 @@ import pytest
 from minutebook.actors.ledger.following import Follower
 from minutebook.actors.ledger.journal import SEGMENT_BYTES, Journal
 from minutebook.actors.ledger.segments import RECORD_HEADER, RECORDS_FROM
+from minutebook.actors.ledger.taking import TAKEN_BYTES_MAX
 from minutebook.domain.encoding import with_producer
 from tests.contract.trail import PRODUCER, WAIT_S
 
@@ -40,6 +41,18 @@ def test_what_is_appended_is_read_once_and_in_order(journal: Journal, directory:
     assert follower.read(10) == expected[2:]
     assert (follower.read(10), follower.seq) == ([], 5)
     follower.close()
+
+
+def test_large_events_are_read_a_few_at_a_time(directory: Path) -> None:
+    journal = Journal(directory, PRODUCER, event_bytes_max=SEGMENT_BYTES)
+    follower = Follower(directory, PRODUCER, 0)
+    for number in range(20):
+        journal.append(head_of(number, SEGMENT_BYTES - 500))
+    read = [follower.read(4096) for _ in range(3)]
+    assert [len(bodies) for bodies in read] == [9, 9, 2]
+    assert all(sum(map(len, bodies)) < 2 * TAKEN_BYTES_MAX for bodies in read)
+    follower.close()
+    journal.end(keep=False)
 
 
 @pytest.mark.parametrize("start", [0, 1, 2, 4, 5, 9])

@@ -28,6 +28,7 @@ from minutebook.actors.ledger.segments import (
     scan,
 )
 from minutebook.actors.ledger.spares import SPARES_MAX, Spares
+from minutebook.actors.ledger.taking import TAKEN_BYTES_MAX
 from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.errors import AuditBacklogFull, AuditClosed, JournalError
 from tests.contract.trail import (
@@ -111,6 +112,24 @@ def test_what_is_taken_is_what_was_appended(new_journal: MakeJournal, directory:
     assert journal.backlog == 50
     journal.release()
     assert (journal.backlog, journal.committed_seq) == (0, 50)
+
+
+def test_large_events_are_taken_a_few_at_a_time(new_journal: MakeJournal) -> None:
+    """However many are asked for: all of a transaction is in memory at once."""
+    size = 100_000
+    journal = new_journal(event_bytes_max=size)
+    heads = [b'{"n":%d,"x":"%b"' % (number, b"x" * (size - 200)) for number in range(200)]
+    for head in heads:
+        journal.append(head)
+    taken: list[bytes] = []
+    takes = 0
+    while journal.has_untaken():
+        bodies, _ = journal.take(4096)
+        assert sum(map(len, bodies)) < 2 * TAKEN_BYTES_MAX
+        taken += bodies
+        takes += 1
+    assert takes > 1
+    assert taken == [with_producer(head, PRODUCER, seq) for seq, head in enumerate(heads)]
 
 
 def test_replies_come_with_the_bodies_that_they_belong_to(new_journal: MakeJournal) -> None:
