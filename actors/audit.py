@@ -45,9 +45,7 @@ class AuditActor(ThreadingActor):
             actor numbers those events in the order of the inbox, which makes a hole or a
             repetition in the numbers impossible.
         source: the envelope's ``source`` of the actor's own events.
-        batch_max: most events of a transaction. It has as many as there are, so this matters
-            under load only. The indexes of many users, sessions and plans make large ones cheaper:
-            a page that several of the events change is written once.
+        batch_max: most events of a transaction.
         journal: where journaled events are; numbers its own, as another producer. Deleted by
             the actor at the end, when all of it is committed.
     """

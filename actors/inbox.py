@@ -33,7 +33,7 @@ class Delivery(NamedTuple):
     """Always nothing: our messages carry their own futures."""
 
 
-BATCH_MAX: Final = 4096
+BATCH_MAX: Final = 512
 """Default for the most events of a transaction."""
 
 NAP_S: Final = 0.002

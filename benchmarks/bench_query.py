@@ -1,7 +1,6 @@
 """The first page of 50 entries by user and time, in ledgers of 10^4 to 10^7 entries.
 
-1,000 users; for each query another user and another span. Beside `LedgerReader` the same
-question in SQL written by hand, on the same file and its indexes.
+1,000 users; for each query another user and another span.
 
     python -m benchmarks query --json results/query.json
 """
@@ -14,8 +13,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import apsw
-
 from benchmarks.bench_scale import SIZE_OPTIONS, ledgers_of, sizes
 from benchmarks.conditions import conditions
 from benchmarks.document import write_document
@@ -24,7 +21,6 @@ from benchmarks.runner import Runner
 from benchmarks.sized import INTERVAL_US, USERS, Ledgers, SizedLedger, moment_of, user
 from benchmarks.table import print_conditions, print_table
 from minutebook.actors import LedgerReader
-from minutebook.domain.entry import to_microseconds
 from minutebook.domain.query import EntryFilter
 
 Results = dict[str, Any]
@@ -35,11 +31,6 @@ MS_MAX = 5000
 SHARES = {"the newest 1 %": (0.99, 1.0), "the newest 10 %": (0.9, 1.0), "all": (0.0, 1.0),
           "the oldest 10 %": (0.0, 0.1), "the middle 10 %": (0.45, 0.55)}  # fmt: skip
 """Which part of the ledger a query is about."""
-
-BY_HAND = (
-    "SELECT * FROM entries WHERE user_identity = ? AND +occurred_at >= ? AND +occurred_at < ?"
-    " ORDER BY log_index DESC LIMIT 50"
-)
 
 
 def measure(options: Options, runner: Runner, ledgers: Ledgers) -> Results:
@@ -60,8 +51,6 @@ def _of_ledger(ledger: SizedLedger, asked: int) -> Results:
     begun = time.perf_counter()
     with LedgerReader(ledger.path) as reader:
         open_ms = (time.perf_counter() - begun) * 1000
-        uri = f"{ledger.path.as_uri()}?mode=ro"
-        connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READONLY)
         for name, (low, high) in SHARES.items():
             since = moment_of(int(ledger.size * low))
             until = moment_of(int(ledger.size * high)) - timedelta(microseconds=INTERVAL_US / 2)
@@ -69,23 +58,12 @@ def _of_ledger(ledger: SizedLedger, asked: int) -> Results:
                 EntryFilter(user=user(rng.randrange(USERS)), since=since, until=until)
                 for _ in range(asked)
             ]
-            found[name] = {
-                "reader_ms": _time(partial(_read, reader), filters),
-                "by_hand_ms": _time(partial(_read_by_hand, connection), filters),
-            }
-        connection.close()
+            found[name] = {"reader_ms": _time(partial(_read, reader), filters)}
     return {"open_ms": open_ms, "spans": found}
 
 
 def _read(reader: LedgerReader, wanted: EntryFilter) -> int:
     return len(list(reader.entries(wanted, limit=PAGE)))
-
-
-def _read_by_hand(connection: apsw.Connection, wanted: EntryFilter) -> int:
-    assert wanted.since is not None
-    assert wanted.until is not None
-    span = (to_microseconds(wanted.since), to_microseconds(wanted.until))
-    return len(connection.execute(BY_HAND, (wanted.user, *span)).fetchall())
 
 
 def _time(ask: Callable[[EntryFilter], int], filters: Sequence[EntryFilter]) -> Results:
@@ -109,14 +87,13 @@ def _time(ask: Callable[[EntryFilter], int], filters: Sequence[EntryFilter]) -> 
 def show(results: Results) -> None:
     """Print the table."""
     print_table(
-        ["entries", "span", "rows", "median ms", "first ms", "max ms", "by hand, median ms"],
+        ["entries", "span", "rows", "median ms", "first ms", "max ms"],
         [
             [
                 f"{int(size):,}",
                 name,
                 f"{one['reader_ms']['rows']:.0f}",
                 *(f"{one['reader_ms'][key]:.2f}" for key in ("median", "first", "max")),
-                f"{one['by_hand_ms']['median']:.2f}",
             ]
             for size, figures in results.items()
             for name, one in figures["spans"].items()

@@ -1,9 +1,10 @@
 """What an event costs in a small and in a large ledger, and the memory under a backlog.
 
 At 10^4 to 10^7 entries (with --quick to 10^5): telling and committing through an open system,
-and appending batches of 512 to the ledger alone, whose events are of 1,000 users at random. Then
-the ledger is locked by somebody else, and events are told until they are refused: the memory of
-the process must stay within what the configured backlog takes.
+and appending batches to the ledger alone, as large as a system under load makes them, whose
+events are of 1,000 users at random. Then the ledger is locked by somebody else, and events are
+told until they are refused: the memory of the process must stay within what the configured
+backlog takes.
 
     python -m benchmarks scale --json results/scale.json
     python -m benchmarks scale --ledgers /var/tmp/ledgers     # kept, and used again
@@ -30,11 +31,11 @@ from benchmarks.peers.raw_apsw import encoder
 from benchmarks.runner import Runner
 from benchmarks.sized import QUICK_SIZES, SIZES, Ledgers, SizedLedger
 from benchmarks.table import print_conditions, print_table
+from minutebook.actors.inbox import BATCH_MAX
 from minutebook.actors.ledger.sqlite import SqliteLedger
 
 Results = dict[str, Any]
 
-BATCH = 512
 COPY_BELOW = 1_000_000
 """Smaller ledgers are copied for each measurement, which would change their size too much."""
 
@@ -109,7 +110,7 @@ def _measure_one(runner: Runner, ledger: SizedLedger, calls: int) -> Results | N
         told = runner.finish(task, *runner.start(task))
         if told is None:
             return None
-        appended_us = _append(ledger, directory / NAME, max(2, calls // BATCH))
+        appended_us = _append(ledger, directory / NAME, max(2, calls // BATCH_MAX))
         file_bytes = (directory / NAME).stat().st_size
     assert told["recorded"] == told["emitted"], told
     return {
@@ -121,15 +122,15 @@ def _measure_one(runner: Runner, ledger: SizedLedger, calls: int) -> Results | N
 
 
 def _append(ledger: SizedLedger, path: Path, batches: int) -> float:
-    """Return the microseconds of an entry, in the median batch."""
+    """Return the microseconds of an entry, over all batches but the first two."""
     storage = SqliteLedger(path, encoder())
     taken = []
     try:
         for _ in range(batches + 2):
-            bodies = ledger.bodies(BATCH)
+            bodies = ledger.bodies(BATCH_MAX)
             begun = time.perf_counter()
             storage.append(bodies)
-            taken.append((time.perf_counter() - begun) * 1e6 / BATCH)
+            taken.append((time.perf_counter() - begun) * 1e6 / BATCH_MAX)
     finally:
         storage.close()
     return statistics.mean(taken[2:])

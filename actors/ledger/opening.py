@@ -25,7 +25,7 @@ from minutebook.actors.ledger.tree import catch_up, read_head
 from minutebook.domain.errors import LedgerError, LedgerPathError, LedgerReadOnly
 
 CACHE_KIB: Final = 16 * 1024
-"""The writer's page cache: what a transaction changes fits into it, and is written once."""
+"""The writer's page cache: what a transaction of large events changes fits into it, too."""
 
 _CHECK_TIMEOUT_S: Final = 5.0
 

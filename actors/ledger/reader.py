@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
 import apsw
 
 from minutebook.actors.ledger import selection
+from minutebook.actors.ledger.blocks import block_of, first_of, last_of
 from minutebook.actors.ledger.inspection import inspect_ledger
 from minutebook.actors.ledger.reading import LedgerFile
 from minutebook.actors.ledger.selection import Selection
@@ -198,13 +200,14 @@ class LedgerReader:
         if limit is not None and not selected.conditions:
             first = max(first, last + 1 - limit)
         elif limit is not None:
-            nth = self._rows(selected.nth_newest(first, last, limit))
-            first = nth[0][0] if nth else first
+            first = self._file.run(partial(_nth_newest, selected, first, last, limit))
         # Where the index has no order by itself (of several types), a window bounds what is
         # sorted for each page; it grows over stretches that have few of the entries.
         window = _WINDOW_MIN
         while first <= last:
             end = min(first + window - 1, last)
+            if selected.by_block:
+                end = min(last_of(block_of(first)), last)
             rows = self._rows(selected.page(first, end, PAGE_ROWS_MAX))
             yield from map(Entry._make, rows)
             if len(rows) == PAGE_ROWS_MAX:
@@ -228,3 +231,19 @@ class LedgerReader:
             return connection.execute(*statement).fetchall()
 
         return self._file.run(read)
+
+
+def _nth_newest(
+    selected: Selection, first: int, last: int, n: int, connection: apsw.Connection
+) -> int:
+    """Return the index of the n-th newest entry in a range; its lowest when there are fewer."""
+    if not selected.by_block:
+        nth: Any = connection.execute(*selected.nth_newest(first, last, n)).fetchone()
+        return first if nth is None else int(nth[0])
+    for block in range(block_of(last), block_of(first) - 1, -1):
+        low, high = max(first, first_of(block)), min(last, last_of(block))
+        found: Any = connection.execute(*selected.newest(low, high, n)).fetchall()
+        n -= len(found)
+        if n == 0:
+            return int(found[-1][0])
+    return first

@@ -36,17 +36,18 @@ CREATE UNIQUE INDEX entries_by_id ON entries (id);
 -- partial ones cost nothing for entries that lack the field.
 CREATE INDEX entries_by_type ON entries (type);
 CREATE INDEX entries_by_time ON entries (occurred_at);
+-- By blocks of 16,384 entries: what is added lies close together, however many users there are.
 -- With the time, so that a filter by user and time leaves out the others' rows unread.
-CREATE INDEX entries_by_user ON entries (user_identity, log_index, occurred_at)
+CREATE INDEX entries_by_user ON entries (log_index >> 14, user_identity, log_index, occurred_at)
     WHERE user_identity IS NOT NULL;
 CREATE INDEX entries_by_session ON entries (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX entries_by_correlation ON entries (correlation_id) WHERE correlation_id IS NOT NULL;
 CREATE INDEX entries_by_plan ON entries (plan_id) WHERE plan_id IS NOT NULL;
 CREATE INDEX entries_by_trouble ON entries (outcome) WHERE outcome <> 'success';
 
--- Which blocks of 8,192 have an entry of some span of time: each block's earliest and latest
--- entry are its ends here.
-CREATE INDEX entries_by_block ON entries (log_index >> 13, occurred_at);
+-- Which blocks have an entry of some span of time: each block's earliest and latest entry are its
+-- ends here.
+CREATE INDEX entries_by_block ON entries (log_index >> 14, occurred_at);
 
 CREATE TABLE ledger (
     ledger_id  TEXT    NOT NULL, -- 32 hexadecimal digits, drawn when the file was made

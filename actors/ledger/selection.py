@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from minutebook.actors.ledger.blocks import IN_BLOCK, block_of
 from minutebook.actors.ledger.spans import in_span
 from minutebook.actors.ledger.statement import SqlValue, Statement
 from minutebook.domain.entry import COLUMNS
@@ -46,6 +47,8 @@ class Selection(NamedTuple):
 
     conditions: tuple[str, ...]
     bindings: tuple[SqlValue, ...]
+    by_block: bool
+    """Whether an index of it is one of blocks: a statement is then to be about one block."""
 
     @classmethod
     def of(cls, wanted: EntryFilter, types: Sequence[str]) -> Selection:
@@ -78,11 +81,17 @@ class Selection(NamedTuple):
             conditions.append("outcome <> 'success'")
         # The sign keeps SQLite from sorting by the index on time what is in order already.
         of_time, moments = in_span("+occurred_at", wanted.since, wanted.until)
-        return cls((*conditions, *of_time), (*bindings, *moments))
+        return cls(
+            (*conditions, *of_time), (*bindings, *moments), by_block=wanted.user is not None
+        )
 
     def page(self, first: int, last: int, rows: int) -> Statement:
         """Read at most so many of the entries with an index in a range, lowest first."""
         return self._select(", ".join(COLUMNS), first, last, "ORDER BY log_index LIMIT ?", rows)
+
+    def newest(self, first: int, last: int, rows: int) -> Statement:
+        """Find the indexes of at most so many, newest first, with an index in a range."""
+        return self._select("log_index", first, last, "ORDER BY log_index DESC LIMIT ?", rows)
 
     def nth_newest(self, first: int, last: int, n: int) -> Statement:
         """Find the index of the n-th newest entry, from 1, with an index in a range."""
@@ -91,10 +100,13 @@ class Selection(NamedTuple):
         )
 
     def _select(self, what: str, first: int, last: int, order: str, number: int) -> Statement:
-        conditions = " AND ".join((*self.conditions, "log_index BETWEEN ? AND ?"))
+        conditions, bindings = self.conditions, self.bindings
+        if self.by_block:
+            assert block_of(first) == block_of(last)
+            conditions, bindings = (*conditions, IN_BLOCK), (*bindings, block_of(first))
+        where = " AND ".join((*conditions, "log_index BETWEEN ? AND ?"))
         return Statement(
-            f"SELECT {what} FROM entries WHERE {conditions} {order}",
-            (*self.bindings, first, last, number),
+            f"SELECT {what} FROM entries WHERE {where} {order}", (*bindings, first, last, number)
         )
 
 

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
+from minutebook.actors.ledger.blocks import BLOCK_EXPRESSION, block_of, first_of, last_of
 from minutebook.actors.ledger.statement import Statement
 from minutebook.domain.entry import to_microseconds
-
-BLOCK_BITS: Final = 13
-"""Blocks are of 8,192 entries; the index entries_by_block is made for that."""
 
 LOOKED_UP_MAX: Final = 4096
 """Spans of more entries are bounded by blocks: to look them all up takes milliseconds."""
@@ -51,11 +49,11 @@ def stretch(
         return first, min(last, newest)
     first, last = 0, newest
     if since is not None:
-        ((block,),) = rows(first_block(since, newest >> BLOCK_BITS))
-        first = block << BLOCK_BITS
+        ((block,),) = rows(first_block(since, block_of(newest)))
+        first = first_of(block)
     if until is not None:
-        ((block,),) = rows(last_block(until, newest >> BLOCK_BITS))
-        last = min(newest, (block + 1 << BLOCK_BITS) - 1)
+        ((block,),) = rows(last_block(until, block_of(newest)))
+        last = min(newest, last_of(block))
     return first, last
 
 
@@ -78,7 +76,7 @@ def first_block(since: datetime, newest: int) -> Statement:
     return Statement(
         "WITH RECURSIVE walk (block) AS (SELECT 0 UNION ALL SELECT block + 1 FROM walk"
         " WHERE block < ? AND coalesce((SELECT max(occurred_at) FROM entries"
-        f" WHERE log_index >> {BLOCK_BITS} = block) < ?, 1)) SELECT max(block) FROM walk",
+        f" WHERE {BLOCK_EXPRESSION} = block) < ?, 1)) SELECT max(block) FROM walk",
         (newest, to_microseconds(since)),
     )
 
@@ -88,7 +86,7 @@ def last_block(until: datetime, newest: int) -> Statement:
     return Statement(
         "WITH RECURSIVE walk (block) AS (SELECT ? UNION ALL SELECT block - 1 FROM walk"
         " WHERE block > 0 AND coalesce((SELECT min(occurred_at) FROM entries"
-        f" WHERE log_index >> {BLOCK_BITS} = block) >= ?, 1)) SELECT min(block) FROM walk",
+        f" WHERE {BLOCK_EXPRESSION} = block) >= ?, 1)) SELECT min(block) FROM walk",
         (newest, to_microseconds(until)),
     )
 

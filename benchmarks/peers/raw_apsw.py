@@ -1,8 +1,8 @@
 """Raw APSW `executemany`: the floor for getting rows into the ledger's own table.
 
-The same table with the same triggers and indexes, the same hashing, the same fsync, batches of
-512, in the caller's thread: no actor, no journal, no lock between processes, and what is
-gathered for the next batch dies with the process.
+The same table with the same triggers and indexes, the same hashing, the same fsync, batches as
+large as ours under load, in the caller's thread: no actor, no journal, no lock between processes,
+and what is gathered for the next batch dies with the process.
 """
 
 import itertools
@@ -13,13 +13,14 @@ import apsw
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.sqlite_file import SYNCHRONOUS, count_rows
 from benchmarks.workload import bound, build
+from minutebook.actors.inbox import BATCH_MAX
 from minutebook.actors.ledger.clock import now_microseconds
 from minutebook.actors.ledger.opening import open_for_writing
 from minutebook.domain.encoding import Encoder, with_producer
 from minutebook.domain.entry import COLUMNS, Record
 from minutebook.domain.redaction import Redactor
 
-BATCH = 512
+BATCH = BATCH_MAX
 READY = 120_000
 INSERT = f"INSERT INTO entries ({','.join(COLUMNS)}) VALUES ({','.join('?' * len(COLUMNS))})"
 PRODUCER = "0" * 32
@@ -57,7 +58,7 @@ class Rows:
 
 
 class RawApsw(Peer):
-    """Gathers 512 events, and commits them in the caller's thread."""
+    """Gathers events, and commits them in the caller's thread."""
 
     title = "floor: raw APSW executemany"
     kind = "floor"
@@ -80,7 +81,7 @@ class RawApsw(Peer):
         assert self.settings["synchronous"] == "FULL", self.settings
 
     def emit(self) -> None:
-        """Build, encode, gather; commit at 512."""
+        """Build, encode, gather; commit when they are enough."""
         self._gathered.append(with_producer(self._encode(build()), PRODUCER, next(self._seq)))
         if len(self._gathered) >= BATCH:
             self.drain()
@@ -118,7 +119,7 @@ class RawApswRows(RawApsw):
             ]
 
     def emit(self) -> None:
-        """Gather the next one; commit at 512."""
+        """Gather the next one; commit when they are enough."""
         if not self._ready:
             self._ready = self._bodies()
         self._gathered.append(self._ready.pop())

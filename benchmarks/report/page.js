@@ -198,8 +198,8 @@ function drawScale() {
 function drawQuery() {
   const part = Object.entries(R.query || {});
   const spans = part.length ? Object.keys(part[0][1].spans) : [];
-  lines("query", spans.flatMap((span, index) => [["reader_ms", span, true, ""], ["by_hand_ms", span + ", SQL by hand", false, "3 4"]].map(([key, name, bold, dash]) =>
-    ({name, bold, dash, color: `hsl(${index * 67 + 20} 65% ${isDark() ? 65 : 42}%)`, points: part.map(([size, one]) => [+size, one.spans[span][key].median, sig(one.spans[span][key].median) + " ms, at most " + sig(one.spans[span][key].max)])}))), {
+  lines("query", spans.map((span, index) =>
+    ({name: span, bold: true, dash: "", color: `hsl(${index * 67 + 20} 65% ${isDark() ? 65 : 42}%)`, points: part.map(([size, one]) => [+size, one.spans[span].reader_ms.median, sig(one.spans[span].reader_ms.median) + " ms, at most " + sig(one.spans[span].reader_ms.max)])})), {
     xlog: true, ylog: true, rule: 20, ytext: v => sig(v) + " ms", legend: true, none: "Not measured in this run.", xtip: v => si(v) + " entries", xticks: xs => [...new Set(xs)], xtext: many});
 }
 function drawMemory() {

@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from minutebook.actors.ledger import spans
+from minutebook.actors.ledger.blocks import first_of
 from minutebook.actors.ledger.reader import LedgerReader
 from minutebook.actors.ledger.sqlite import SqliteLedger
 from minutebook.actors.ledger.statement import Statement
@@ -20,8 +21,8 @@ from minutebook.domain.redaction import KEY_BYTES, Redactor
 from tests.ledger.test_reader import plan_of
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-ENTRIES = 30_000
-"""Nearly four blocks."""
+ENTRIES = 55_000
+"""Nearly three and a half blocks."""
 USERS = ("alice", "bob", "carol")
 LATE = 0.01
 """Share of the events that come up to 20,000 s late; an event occurs each second."""
@@ -111,7 +112,7 @@ def test_what_is_found_is_what_a_look_at_each_entry_finds(
 
 def test_a_wide_span_is_bounded_by_blocks(ledger: Path) -> None:
     """Nobody walks through all of its entries."""
-    since, until = BEGIN + timedelta(seconds=17_000), BEGIN + timedelta(seconds=23_000)
+    since, until = BEGIN + timedelta(seconds=33_000), BEGIN + timedelta(seconds=40_000)
     connection = apsw.Connection(str(ledger), flags=apsw.SQLITE_OPEN_READONLY)
     asked: list[Statement] = []
 
@@ -119,10 +120,9 @@ def test_a_wide_span_is_bounded_by_blocks(ledger: Path) -> None:
         asked.append(statement)
         return connection.execute(*statement).fetchall()
 
-    size = 1 << spans.BLOCK_BITS
     first, last = spans.stretch(rows, since, until, ENTRIES - 1) or (0, 0)
     # Events that came late are in the blocks behind, and none of the span is before its own.
-    assert first == 2 * size
+    assert first == first_of(2)
     assert last == ENTRIES - 1
     looked_up = asked[1]
     assert looked_up.bindings[-1] == spans.LOOKED_UP_MAX + 1
