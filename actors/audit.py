@@ -12,7 +12,15 @@ from pykka import ThreadingActor
 
 from minutebook.actors.committer import Committer
 from minutebook.actors.health import Vitals
-from minutebook.actors.inbox import BATCH_MAX, AuditInbox, Barrier, Batch, Told, resolve, uncommitted
+from minutebook.actors.inbox import (
+    BATCH_MAX,
+    AuditInbox,
+    Barrier,
+    Batch,
+    Told,
+    resolve,
+    uncommitted,
+)
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.opened import describe_process
 from minutebook.actors.reply import Reply

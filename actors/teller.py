@@ -274,4 +274,11 @@ def _subclasses_of(classes: Sequence[type]) -> Callable[[], list[type]]:
     """Return what finds the classes derived from some; written in C for one or none."""
     if len(classes) <= 1:
         return classes[0].__subclasses__ if classes else list
-    return lambda: [derived for cls in classes for derived in cls.__subclasses__()]
+
+    def of_all() -> list[type]:
+        found: list[type] = []
+        for cls in classes:
+            found += cls.__subclasses__()
+        return found
+
+    return of_all

@@ -81,9 +81,7 @@ class Selection(NamedTuple):
             conditions.append("outcome <> 'success'")
         # The sign keeps SQLite from sorting by the index on time what is in order already.
         of_time, moments = in_span("+occurred_at", wanted.since, wanted.until)
-        return cls(
-            (*conditions, *of_time), (*bindings, *moments), by_block=wanted.user is not None
-        )
+        return cls((*conditions, *of_time), (*bindings, *moments), by_block=wanted.user is not None)
 
     def page(self, first: int, last: int, rows: int) -> Statement:
         """Read at most so many of the entries with an index in a range, lowest first."""

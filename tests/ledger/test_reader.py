@@ -183,7 +183,11 @@ def plan_of(path: Path, statement: Statement) -> str:
     [
         (EntryFilter(), (), "USING INTEGER PRIMARY KEY"),
         (EntryFilter(), ("auth.failed",), "INDEX entries_by_type (type=? AND rowid>?"),
-        (EntryFilter(user="bob"), (), "INDEX entries_by_user (<expr>=? AND user_identity=? AND log_index>?"),
+        (
+            EntryFilter(user="bob"),
+            (),
+            "INDEX entries_by_user (<expr>=? AND user_identity=? AND log_index>?",
+        ),
         (EntryFilter(plan="p"), (), "INDEX entries_by_plan (plan_id=? AND rowid>?"),
         (EntryFilter(session="s"), (), "INDEX entries_by_session (session_id=? AND rowid>?"),
         (

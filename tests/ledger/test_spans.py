@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -116,9 +117,10 @@ def test_a_wide_span_is_bounded_by_blocks(ledger: Path) -> None:
     connection = apsw.Connection(str(ledger), flags=apsw.SQLITE_OPEN_READONLY)
     asked: list[Statement] = []
 
-    def rows(statement: Statement) -> list[object]:
+    def rows(statement: Statement) -> list[Any]:
         asked.append(statement)
-        return connection.execute(*statement).fetchall()
+        found: list[Any] = connection.execute(*statement).fetchall()
+        return found
 
     first, last = spans.stretch(rows, since, until, ENTRIES - 1) or (0, 0)
     # Events that came late are in the blocks behind, and none of the span is before its own.
