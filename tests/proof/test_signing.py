@@ -7,11 +7,13 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import apsw
 import pytest
 
-from minutebook.actors import AuditSystem
+from minutebook.actors import AuditSystem, checkpointer
 from minutebook.actors.ledger.ed25519 import Signer
 from minutebook.actors.ledger.proving import Prover
 from minutebook.actors.ledger.side_log import SideLog, read_side_log
@@ -88,14 +90,43 @@ def test_it_signs_by_time_and_stops_when_nothing_is_added(writer: str, tmp_path:
         count = len(told(path))
         before = len(entries_of(path))
         # Several looks later: its own events are no reason to sign.
-        checkpointer = system._checkpointer
-        assert checkpointer is not None
+        looks = system._checkpointer
+        assert looks is not None
         for _ in range(5):
-            checkpointer.look()
+            looks.look()
         assert len(told(path)) in (count, count + 1)
         assert len(entries_of(path)) <= before + 1
         tell(system, 1)
         eventually(lambda: heads(path)[-1].size > before)
+
+
+def test_the_ledger_is_opened_only_when_something_may_have_been_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening it holds the interpreter for a millisecond, which each thread of the host feels."""
+    monkeypatch.setattr(checkpointer, "INTERVAL_S", 3600.0)
+    path, here = tmp_path / "audit.db", threading.get_ident()
+    opened: list[apsw.Connection] = []
+
+    def note(connection: apsw.Connection) -> None:
+        if threading.get_ident() == here:
+            opened.append(connection)
+
+    with AuditSystem.open(path, checkpoint_every=100, checkpoint_interval=0) as system:
+        looks = system._checkpointer
+        assert looks is not None
+        monkeypatch.setattr(apsw, "connection_hooks", [*apsw.connection_hooks, note])
+        for count, found in ((40, False), (40, False), (40, True), (1, False), (200, True)):
+            tell(system, count)
+            system.flush(timeout=WAIT_S)
+            opened.clear()
+            looks.look()
+            looks.look()
+            assert bool(opened) is found
+        system.flush(timeout=WAIT_S)
+        sizes = [head.size for head in heads(path)]
+        assert len(sizes) > 1
+        assert told(path) == sizes
 
 
 def test_nothing_new_is_not_signed_again(tmp_path: Path) -> None:
