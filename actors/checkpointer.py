@@ -57,8 +57,6 @@ class Checkpointer(Looker):
         super().__init__("minutebook-checkpoints", _interval(checkpoint_interval_s))
         # Else it is built with the first checkpoint, and the host's threads wait for that, too.
         AuditCheckpointed.model_rebuild()
-        # Else it is built for the first checkpoint, while the host waits for the interpreter.
-        AuditCheckpointed.model_rebuild()
         self._made = MadeCheckpoints(path, vitals.producer)
         self._open_ledger = open_ledger
         self._tell = tell
