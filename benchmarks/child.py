@@ -7,7 +7,6 @@ import json
 import mmap
 import os
 import resource
-import struct
 import sys
 import time
 from importlib import metadata
@@ -127,15 +126,17 @@ def throughput(peer: Peer, task: Task) -> Task:
 def until_killed(peer: Peer, task: Task) -> Task:
     """Emit until somebody kills us; what has returned is counted in shared memory."""
     with Path(task["counter"]).open("r+b") as file:
-        counter = mmap.mmap(file.fileno(), 8)
-    pack, emit = struct.Struct("=Q").pack_into, peer.emit
+        # One store a number. `Struct.pack_into` fills with zeros first, and a kill between the
+        # two would leave nothing acknowledged.
+        counter = memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
+    emit = peer.emit
     acknowledged = 0
 
     def acknowledge() -> None:
         nonlocal acknowledged
         emit()
         acknowledged += 1
-        pack(counter, 0, acknowledged)
+        counter[0] = acknowledged
 
     with bound():
         while True:
