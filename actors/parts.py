@@ -137,6 +137,8 @@ def describe_to_writer(path: Path, settings: Settings, producer: str) -> dict[st
         "producer": producer,
         "service": settings.service,
         "batch_max": settings.batch_max,
+        # So that a small backlog is not full of what is committed.
+        "unreported_max": settings.backlog_max // 8,
         "busy_timeout_s": settings.busy_timeout,
         "event_bytes_max": settings.event_bytes_max,
         "allow_network_file_system": settings.allow_network_file_system,

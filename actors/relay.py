@@ -209,9 +209,10 @@ class RelayActor(ThreadingActor):
     def _note_commit(self, message: dict[str, Any]) -> None:
         first, to = message["first"], message["to"]
         outcomes: list[Receipt | MinutebookError] | None = None
-        index = recorded_at = 0  # of the last one, where the others' can be told from it
+        runs: list[tuple[int, int, int]] = []
         if "last" in message:
             index, digest, recorded_at = message["last"]
+            runs = [*message.get("before", ()), (to, index, recorded_at)]
             receipts = [Receipt(index, bytes.fromhex(digest), recorded_at)]
             self._vitals.note_outcomes(receipts, rejected=0, lost=0)
             # Of which only the last one's digest was sent.
@@ -224,9 +225,10 @@ class RelayActor(ThreadingActor):
             if outcomes is not None:
                 resolve(reply, outcomes[seq - first])
             else:
+                run_to, index, recorded_at = next(run for run in runs if seq < run[0])
                 body = with_producer(head, self._journal.producer, seq)
                 hashed = leaf_hash(leaf_input(recorded_at, body))
-                resolve(reply, Receipt(index - (to - 1 - seq), hashed, recorded_at))
+                resolve(reply, Receipt(index - (run_to - 1 - seq), hashed, recorded_at))
         self._journal.prepare()
         self._answer_barriers()
         self._progress.set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import socket
 import threading
@@ -21,6 +20,7 @@ from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.following import Follower
 from minutebook.actors.ledger.signing import Signing, new_signing
 from minutebook.actors.ledger.sqlite import SqliteLedger
+from minutebook.actors.writer_reports import Reports
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import Receipt, leaf_hash, leaf_input
 from minutebook.domain.errors import LedgerError, MinutebookError
@@ -85,8 +85,8 @@ class Writer:
         self._follower = Follower(
             Path(description["journals"]), description["producer"], description["seq"]
         )
-        self._sending = threading.Lock()
-        self._vitals = _ReportingVitals(str(self._path), description["producer"], self._report)
+        self._reports = Reports(control, kept_events_max=description["unreported_max"])
+        self._vitals = _ReportingVitals(str(self._path), description["producer"], self._reports.say)
         self._woken = Flag()
         self._ending = False
         self._batch_begun: float | None = None
@@ -104,9 +104,9 @@ class Writer:
                 signing=self._new_signing,
             )
         except MinutebookError as error:
-            self._report({"trouble": str(error), "kind": type(error).__name__})
+            self._reports.say({"trouble": str(error), "kind": type(error).__name__})
             return COULD_NOT_OPEN
-        self._report({"trouble": None})
+        self._reports.say({"trouble": None})
         try:
             self._commit_all(Committer(ledger, self._encoder, self._vitals))
             if not self._vitals.give_up.is_set():
@@ -125,7 +125,10 @@ class Writer:
     def _commit_all(self, committer: Committer) -> None:
         naps = 0
         while not self._vitals.give_up.is_set():
-            # Looked at before the journal: what was told before the end is there by then.
+            # Looked at before the journal: what was told before is there by then.
+            awaited = self._woken.is_set()
+            if awaited:
+                self._woken.clear()
             ending = self._ending
             first = self._follower.seq
             bodies = self._follower.read(self._batch_max)
@@ -134,21 +137,22 @@ class Writer:
                 outcomes = committer.commit(bodies, journaled=len(bodies))
                 self._batch_begun = None
                 if self._vitals.give_up.is_set():
-                    return
-                self._report(_summary(first, bodies[0], outcomes))
+                    break
+                self._reports.keep(_summary(first, bodies[0], outcomes), len(bodies))
                 naps = 0
             elif ending:
-                return
-            else:
+                break
+            self._reports.say_kept(at_once=awaited)
+            if not bodies:
                 naps += 1
                 self._rest(naps)
+        self._reports.say_kept(at_once=True)
 
     def _rest(self, naps: int) -> None:
         """Nap, as long as more is likely to come; else sleep until the host wakes us."""
         if naps == NAPS:
-            self._report({"sleeping": self._follower.seq})
+            self._reports.say({"sleeping": self._follower.seq})
         self._woken.wait(NAP_S if naps < NAPS else None)
-        self._woken.clear()
 
     def _listen(self) -> None:
         while True:
@@ -168,15 +172,10 @@ class Writer:
     def _beat(self) -> None:
         while os.getppid() == self._host:
             begun = self._batch_begun
-            self._report({"busy_s": None if begun is None else time.monotonic() - begun})
+            self._reports.say({"busy_s": None if begun is None else time.monotonic() - begun})
             time.sleep(HEARTBEAT_S)
         # Its end of the socket may live on in a child of its own.
         os._exit(0)
-
-    def _report(self, message: dict[str, Any]) -> None:
-        line = json.dumps(message).encode() + b"\n"
-        with self._sending, contextlib.suppress(OSError):
-            self._control.sendall(line)
 
 
 def _summary(

@@ -78,11 +78,13 @@ def is_longer(path: Path, size: int) -> bool:
     return path.exists() and path.stat().st_size > size
 
 
-def test_receipts_are_those_of_the_ledger(system: AuditSystem, path: Path) -> None:
+@pytest.mark.parametrize("batch_max", [2, 512])
+def test_receipts_are_those_of_the_ledger(path: Path, batch_max: int) -> None:
     """Index, hash and time; the entry can be read when the future resolves."""
-    assert writer_of(system) != os.getpid()
-    futures = [system.audit.ask(Counted(who="a", number=number)) for number in range(300)]
-    receipts = [future.get(timeout=WAIT_S) for future in futures]
+    with AuditSystem.open(path, writer="process", batch_max=batch_max) as system:
+        assert writer_of(system) != os.getpid()
+        futures = [system.audit.ask(Counted(who="a", number=number)) for number in range(300)]
+        receipts = [future.get(timeout=WAIT_S) for future in futures]
     by_index = {entry.log_index: entry for entry in entries_of(path)}
     for number, receipt in enumerate(receipts):
         entry = by_index[receipt.log_index]
