@@ -16,7 +16,7 @@ from minutebook.actors.git.command import MINUTEBOOK, Author, git_error, run_git
 from minutebook.actors.git.conflicts import read_conflicts
 from minutebook.actors.git.repository import resolve_commit
 from minutebook.actors.git.submodules import refuse_edits_inside, refuse_lost_commits
-from minutebook.actors.git.worktree import BRANCH_PREFIX, remove_worktree
+from minutebook.actors.git.worktree import BRANCH_PREFIX, remove_worktree, run_beside_others
 from minutebook.domain.errors import GitError, MergeConflict
 from minutebook.domain.events.conflict import Conflict
 
@@ -114,7 +114,11 @@ def merge_in_scratch(
     scratch = Path(os.path.abspath(scratch_dir))
     remove_worktree(repository, scratch)
     try:
-        run_git(repository, "worktree", "add", "--detach", str(scratch), before)
+        run_beside_others(
+            repository,
+            *("worktree", "add", "--detach", str(scratch), before),
+            undo=lambda: remove_worktree(repository, scratch),
+        )
         _merge(scratch, before, tip, branch, author, name)
         after = resolve_commit(scratch, "HEAD")
         yield ScratchMerge(path=scratch, before=before, after=after)

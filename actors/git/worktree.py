@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from minutebook.actors.git.repository import Project, common_directory
 from minutebook.domain.errors import GitError
 
 BRANCH_PREFIX = "minutebook/"
+
+STUMBLES_MAX = 8
+"""How often a command is tried that stumbles over another work tree."""
 
 REMOVE_ATTEMPTS = 3
 """How often a directory is removed that something is still writing into."""
@@ -82,13 +85,42 @@ def create_sandbox(
         )
     if os.path.lexists(place) and (not place.is_dir() or any(place.iterdir())):
         raise GitError(f"{str(place)!r} is in use; give the sandbox a path of its own.")
-    try:
-        add = ("worktree", "add", "-b", branch, str(place), project.head)
-        run_git(project.path, *add, pass_fds=pass_fds)
-    except BaseException:
-        release_sandbox(project.path, place, branch)
-        raise
+    run_beside_others(
+        project.path,
+        *("worktree", "add", "-b", branch, str(place), project.head),
+        undo=lambda: release_sandbox(project.path, place, branch),
+        pass_fds=pass_fds,
+    )
     return Sandbox(path=place, branch=branch, base=project.head)
+
+
+def run_beside_others(
+    project_path: str | os.PathLike[str],
+    *command: str,
+    undo: Callable[[], object] = lambda: None,
+    pass_fds: Sequence[int] = (),
+) -> None:
+    """Run a git command, again when it stumbled over a work tree that is just made or removed.
+
+    Git makes the directory of what it keeps of a work tree before it locks and fills it: a
+    ``prune`` in between deletes it, the removal of the last other one takes the directory above,
+    and commands that look at all work trees fail on it.
+
+    Args:
+        undo: called after each failure.
+
+    Raises:
+        GitError: it failed for another reason, or too often.
+    """
+    for left in reversed(range(STUMBLES_MAX)):
+        try:
+            run_git(project_path, *command, pass_fds=pass_fds)
+        except BaseException as error:
+            undo()
+            if isinstance(error, GitError) and left and "/worktrees/" in str(error):
+                continue
+            raise
+        return
 
 
 def is_made(project_path: str | os.PathLike[str], path: str | os.PathLike[str]) -> bool:
@@ -153,7 +185,7 @@ def release_sandbox(
     total, files, removed = remove_worktree(project_path, path)
     deleted = os.path.isdir(project_path) and _branch_exists(project_path, branch)
     if deleted:
-        run_git(project_path, "branch", "--quiet", "-D", branch)
+        run_beside_others(project_path, "branch", "--quiet", "-D", branch)
     return SandboxRelease(
         path=Path(os.path.abspath(path)),
         branch=branch,
@@ -176,19 +208,18 @@ def remove_worktree(
     place = Path(os.path.abspath(path))
     total = files = 0
     present = os.path.lexists(place)
+    # Twice: once for changed files, once for a work tree that somebody locked.
+    options = ("worktree", "remove", "--force", "--force", str(place))
     if present:
         _refuse_foreign(project_path, place)
         total, files = measure(place)
-        # Twice: once for changed files, once for a work tree that somebody locked.
-        options = ("worktree", "remove", "--force", "--force", str(place))
         if os.path.isdir(project_path):
             run_git(project_path, *options, check=False)
         # Git refuses a half-removed work tree and one whose repository is gone.
         _remove_directory(place)
-    if os.path.isdir(project_path):
-        if _registered(common_directory(project_path), place):
-            run_git(project_path, "worktree", "unlock", str(place), check=False)
-        run_git(project_path, "worktree", "prune", "--expire=now")
+    if os.path.isdir(project_path) and _registered(common_directory(project_path), place):
+        # Not `prune`: it forgets all others whose directories are not there at the moment.
+        run_beside_others(project_path, *options)
     return total, files, present
 
 

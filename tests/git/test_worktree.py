@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +200,44 @@ def test_the_projects_hooks_do_not_run(repository: Any, tmp_path: Path) -> None:
     hook.chmod(0o755)
     create_sandbox(inspect_project(repository.path), tmp_path / "box", "p")
     assert not (tmp_path / "ran").exists()
+
+
+def test_another_work_tree_whose_disk_is_away_stays_known(
+    repository: Any, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    repository.git("worktree", "add", "-q", "-b", "users", str(tmp_path / "users"))
+    (tmp_path / "users").rename(tmp_path / "away")
+    release_sandbox(repository.path, sandbox.path, sandbox.branch)
+    (tmp_path / "away").rename(tmp_path / "users")
+    assert repository.git("status", "--porcelain", cwd=tmp_path / "users") == b""
+    repository.git("worktree", "remove", str(tmp_path / "users"))
+    assert nothing_left(repository, sandbox.path)
+
+
+def test_what_others_prune_meanwhile_is_made_again(repository: Any, tmp_path: Path) -> None:
+    """Git forgets a work tree that another one of its commands has just begun."""
+    project = inspect_project(repository.path)
+    done = threading.Event()
+
+    def prune() -> None:
+        while not done.is_set():
+            repository.git("worktree", "prune", "--expire=now")
+
+    def make_and_release(who: int) -> None:
+        for number in range(12):
+            place = tmp_path / f"box-{who}"
+            box = create_sandbox(project, place, f"plan-{who}-{number}")
+            assert (box.path / "src/app.py").exists()
+            release_sandbox(project.path, box.path, box.branch)
+
+    with ThreadPoolExecutor() as pool:
+        pruning = [pool.submit(prune) for _ in range(2)]
+        makers = [pool.submit(make_and_release, who) for who in range(2)]
+        try:
+            for maker in makers:
+                maker.result()
+        finally:
+            done.set()
+        for one in pruning:
+            one.result()
+    assert nothing_left(repository, tmp_path / "box-0")
