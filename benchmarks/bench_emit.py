@@ -54,8 +54,11 @@ def measure(options: Options, runner: Runner) -> Results:
     for figures in results.values():
         for loop in ("closed", "open"):
             base = results.get("construction", {}).get(loop)
-            figures[loop]["to_construction"] = (
-                None if base is None else figures[loop]["p50"] / base["p50"]
+            one = figures[loop]
+            one["to_construction"] = None if base is None else one["p50"] / base["p50"]
+            # Other work on the machine only adds to a round; see `timeit` on taking the minimum.
+            one["best_to_construction"] = (
+                None if base is None else one["spread"]["p50"][0] / base["spread"]["p50"][0]
             )
     return results
 
@@ -89,7 +92,7 @@ def show(results: Results) -> None:
     for name, figures in results.items():
         for loop in ("closed", "open"):
             one = figures[loop]
-            ratio = one["to_construction"]
+            ratios = (one["to_construction"], one["best_to_construction"])
             rows.append(
                 [
                     name,
@@ -98,10 +101,11 @@ def show(results: Results) -> None:
                     f"{sum(one['calls']):,}",
                     f"{figures.get('dropped', 0):,}",
                     f"{one['rejected']:,}",
-                    "" if ratio is None else f"{ratio:.2f}",
+                    *("" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
                 ]
             )
-    head = ["us a call", "loop", *KEYS, "calls", "dropped", "rejected", "to construction"]
+    head = ["us a call", "loop", *KEYS, "calls", "dropped", "rejected"]
+    head += ["to construction", "best rounds"]
     print_table(head, rows)
 
 

@@ -72,8 +72,9 @@ def _to_construction(emit: Results, name: str, most: float) -> Verdict | None:
     if name not in emit or emit[name]["closed"].get("to_construction") is None:
         return None
     ratio = emit[name]["closed"]["to_construction"]
+    best, base = (emit[one]["closed"]["spread"]["p50"][0] for one in (name, "construction"))
     goal = f"{name}: p50 of emit, closed loop, at most {most} times building the event"
-    return Verdict(goal, f"{ratio:.2f}", ratio <= most)
+    return Verdict(goal, f"{ratio:.2f}; of the best rounds {best / base:.2f}", ratio <= most)
 
 
 def _slower(emit: Results, name: str, loop: str) -> Verdict | None:

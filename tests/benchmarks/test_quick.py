@@ -64,6 +64,7 @@ def test_each_loop_has_its_percentiles_and_a_histogram_that_others_can_read(
             one = figures[loop]
             assert all(one[key] > 0 for key in KEYS)
             assert one["to_construction"] > 0
+            assert one["best_to_construction"] > 0
             (histogram,) = one["histograms"]
             decoded = HdrHistogram.decode(histogram)
             assert decoded.get_total_count() == sum(one["calls"])
