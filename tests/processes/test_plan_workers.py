@@ -84,9 +84,8 @@ def test_a_plan_is_seized_only_from_a_dead_process_and_with_all_that_it_left(
         os.kill(worker["pid"], signal.SIGKILL)
         host.kill()
         host.wait(timeout=WAIT_S)
-        assert all(is_running(pid) for pid in pids[1:])
 
-        # Nobody asks for it: the thread that looks now and then finds it.
+        # Nobody asks for it: the thread that looks now and then finds it, and may do so at once.
         eventually(lambda: worker_of(ledger, plan_id) is None)
         assert not any(is_running(pid) for pid in pids)
         assert is_running(bystander.pid)
