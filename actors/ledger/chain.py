@@ -12,6 +12,9 @@ from minutebook.actors.ledger.spares import Spares
 SEGMENTS_MIN: Final = 2
 """One that is filled, and one that is committed meanwhile."""
 
+_AT_FIRST: Final = 256 * 1024
+"""Bytes of the first segment that are in memory from the start: most programs tell no more."""
+
 
 class Chain:
     """One thread at a time lengthens it, and one shortens it.
@@ -32,12 +35,18 @@ class Chain:
         self.begun = 1
         """How many segments were ever in it; set along with `last` by who lengthens it."""
         self._freed = 0
-        self.last = self.oldest = self._spares.begin(0, populate=True)
+        self.last = self.oldest = self._spares.begin(0)
+        self.last.populate(_AT_FIRST)
 
     @property
     def is_full(self) -> bool:
         """Whether another segment would be one too many."""
         return self.begun - self._freed >= self._most
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether there are half as many segments as there may be, or more."""
+        return 2 * (self.begun - self._freed) >= self._most
 
     def begin(self, first_seq: int) -> Segment:
         """Return a segment for records from a number on, not in the chain yet; raises OSError."""
@@ -61,9 +70,15 @@ class Chain:
             self._freed += 1
             self._spares.put_back(segment)
 
-    def prepare(self) -> None:
-        """Make segments before they are needed, so that no caller has to wait for one."""
-        self._spares.prepare()
+    def prepare(self, position: int) -> None:
+        """Have the memory that is written next, before it is needed; see `Journal.prepare`.
+
+        Args:
+            position: how far the last segment is written.
+        """
+        if position > _AT_FIRST // 4:
+            self.last.populate()
+            self._spares.prepare()
 
     def remove_spares(self) -> None:
         """Delete the files that hold nothing."""

@@ -32,12 +32,16 @@ from minutebook.actors.ledger.segments import (
     Segment,
     header_packer,
 )
+from minutebook.actors.ledger.steps import GiveWay, in_steps
 from minutebook.actors.ledger.taking import TAKEN_BYTES_MAX, Cursor
 from minutebook.domain.encoding import finish, with_producer
 from minutebook.domain.errors import AuditBacklogFull, AuditClosed, JournalError
 
-SEGMENT_BYTES: Final = 1024 * 1024
-"""Size of a segment, unless events may be larger than a quarter of it."""
+SEGMENT_BYTES: Final = 4 * 1024 * 1024
+"""Size of a segment, unless events may be larger than a quarter of it.
+
+One in 7,000 callers begins one, which takes 0.1 to 0.5 ms: the file gets its name.
+"""
 
 _TAKEN_AT_ONCE: Final = 64
 
@@ -464,8 +468,11 @@ class Journal:
         self._wake_blocked()
 
     def prepare(self) -> None:
-        """Make segments before they are needed, so that no caller has to wait for one."""
-        self._chain.prepare()
+        """Have room before it is needed, so that no caller has to wait for it.
+
+        Nothing is done for a program that tells little: it keeps the little memory it has.
+        """
+        self._chain.prepare(self._state[1])
 
     def end(self, *, keep: bool) -> None:
         """Let go of the journal.

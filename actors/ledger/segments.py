@@ -31,6 +31,8 @@ from typing import Final, NamedTuple
 
 from zlib_ng.zlib_ng import crc32
 
+from minutebook.actors.ledger.pages import populate, zero
+
 MAGIC: Final = b"MBJOURN2"
 RECORD_HEADER: Final = struct.Struct("<IIQQ")
 RECORDS_FROM: Final = 64
@@ -43,9 +45,6 @@ SPARE_SUFFIX: Final = ".new"
 
 _EVENT_BEGIN: Final = b'{"id":"'
 _SEGMENT_HEADER: Final = struct.Struct("<8s32sQ16x")
-# Linux 5.14: makes all pages present and writable at once, so that a caller of `tell` does not
-# pay for it page by page.
-_MADV_POPULATE_WRITE: Final = 23
 
 # How far behind damage another record is looked for, counted in records; less than where the
 # bytes of a number that the search goes by could change twice.
@@ -59,14 +58,14 @@ class Segment:
     Args:
         path: the file; made anew.
         size: its bytes.
-        populate: have all its pages in memory from the start, which takes a millisecond.
 
     Raises:
         OSError: it cannot be made, or the disk has no room for it.
     """
 
-    def __init__(self, path: Path, size: int, *, populate: bool) -> None:
+    def __init__(self, path: Path, size: int) -> None:
         self.path = path
+        self._populated = 0
         self.first_seq = 0
         """Number of the first record."""
         self.end = RECORDS_FROM
@@ -87,10 +86,17 @@ class Segment:
             raise
         finally:
             os.close(descriptor)
-        if populate:
-            # Where the kernel does not know it, pages come one by one.
-            with contextlib.suppress(OSError, AttributeError):
-                self.map.madvise(_MADV_POPULATE_WRITE)
+
+    def populate(self, size: int | None = None) -> None:
+        """Have its pages in memory, so that a caller of `tell` does not pay for each.
+
+        Args:
+            size: only so many bytes from its beginning.
+        """
+        until = len(self.map) if size is None else size
+        if self._populated < until:
+            populate(self.map, self._populated, until)
+            self._populated = until
 
     def begin(self, path: Path, producer: str, first_seq: int) -> None:
         """Take the file, which has no records, for those from a number on, under a new name."""
@@ -108,7 +114,7 @@ class Segment:
         """
         # The name first: a recovery would take the zeros for damage.
         self.path = self.path.rename(self.path.with_suffix(SPARE_SUFFIX))
-        self.map[RECORDS_FROM : self.end] = bytes(self.end - RECORDS_FROM)
+        zero(self.map, RECORDS_FROM, self.end)
         self.end = RECORDS_FROM
 
     def leave(self) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from minutebook.actors.ledger.segments import SEGMENT_SUFFIX, SPARE_SUFFIX, Segment
 
-SPARES_MAX: Final = 4
+SPARES_MAX: Final = 2
 """How many are kept."""
 
 
@@ -31,9 +31,9 @@ class Spares:
         self._ready: list[Segment] = []
         self._numbers = itertools.count(1)
 
-    def begin(self, first_seq: int, *, populate: bool = False) -> Segment:
+    def begin(self, first_seq: int) -> Segment:
         """Return a segment for records from a sequence number on; raises OSError."""
-        segment = self._ready.pop() if self._ready else self._make(populate=populate)
+        segment = self._ready.pop() if self._ready else self._make()
         name = f"{self._producer}-{first_seq:016d}{SEGMENT_SUFFIX}"
         try:
             segment.begin(self._directory / name, self._producer, first_seq)
@@ -53,13 +53,14 @@ class Spares:
                 segment.remove()
 
     def prepare(self) -> None:
-        """Make some ahead, so that no caller has to wait for one."""
-        while len(self._ready) < SPARES_MAX // 2:
-            try:
-                self._ready.append(self._make(populate=True))
-            except OSError:
-                # A caller that needs one will try again, and is told if that fails.
-                return
+        """Make one ahead, so that no caller has to wait for it."""
+        if self._ready:
+            return
+        # A caller that needs one will try again, and is told if that fails.
+        with contextlib.suppress(OSError):
+            segment = self._make()
+            segment.populate()
+            self._ready.append(segment)
 
     def remove(self) -> None:
         """Delete all that are ready."""
@@ -71,6 +72,6 @@ class Spares:
         for segment in self._ready:
             segment.leave()
 
-    def _make(self, *, populate: bool) -> Segment:
+    def _make(self) -> Segment:
         path = self._directory / f"{self._producer}.{next(self._numbers)}{SPARE_SUFFIX}"
-        return Segment(path, self._size, populate=populate)
+        return Segment(path, self._size)

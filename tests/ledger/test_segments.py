@@ -34,7 +34,7 @@ def offset_of(place: int) -> int:
 
 @pytest.fixture
 def segment(tmp_path: Path) -> Segment:
-    made = Segment(tmp_path / "x.new", SIZE, populate=True)
+    made = Segment(tmp_path / "x.new", SIZE)
     made.begin(tmp_path / "x.journal", PRODUCER, 100)
     return made
 
@@ -246,11 +246,11 @@ def test_a_file_whose_name_stays_keeps_what_is_in_it(segment: Segment) -> None:
 
 def test_a_file_is_made_anew_and_in_full(tmp_path: Path) -> None:
     """Its blocks are there before it is mapped; an existing file is never taken over."""
-    made = Segment(tmp_path / "a", 1 << 20, populate=False)
+    made = Segment(tmp_path / "a", 1 << 20)
     assert made.path.stat().st_blocks * 512 >= 1 << 20
     assert made.path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):
-        Segment(tmp_path / "a", 1 << 20, populate=False)
+        Segment(tmp_path / "a", 1 << 20)
     assert made.path.stat().st_size == 1 << 20
 
 
@@ -264,7 +264,7 @@ def test_no_room_is_an_error_and_leaves_no_file(
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
-        Segment(tmp_path / "a", 1 << 20, populate=False)
+        Segment(tmp_path / "a", 1 << 20)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -275,6 +275,6 @@ def test_where_nothing_allocates_the_zeros_are_written(
     real = os.write
     monkeypatch.delattr(os, "posix_fallocate")
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:100_000]))
-    made = Segment(tmp_path / "a", 1 << 20, populate=False)
+    made = Segment(tmp_path / "a", 1 << 20)
     assert made.path.read_bytes() == bytes(1 << 20)
     made.remove()

@@ -52,7 +52,7 @@ RECORDS = b"".join(record(body, seq) for seq, body in enumerate(BODIES, FIRST))
 
 
 def a_segment(directory: Path, *, stale: bool) -> bytearray:
-    segment = Segment(directory / "x.new", SIZE, populate=False)
+    segment = Segment(directory / "x.new", SIZE)
     segment.begin(directory / "x", PRODUCER, FIRST)
     if stale:
         old = b"".join(record(body, seq) for seq, body in enumerate(STALE, FIRST - 2 * COUNT))
@@ -203,7 +203,7 @@ def test_a_recovery_commits_what_is_readable_once(
         hurt_file.write_bytes(data)
         (directory / f"{PRODUCER}{OWNER_SUFFIX}").touch()
         if followed:
-            next_file = Segment(directory / "x.new", SIZE, populate=False)
+            next_file = Segment(directory / "x.new", SIZE)
             next_file.begin(
                 directory / f"{PRODUCER}-{FIRST + COUNT:016d}{SEGMENT_SUFFIX}",
                 PRODUCER,
