@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+
 from minutebook.actors.ledger.flag import Flag
 from minutebook.domain.errors import AuditUnavailable
 
@@ -70,8 +72,6 @@ class WriterProcess:
         self._opened = Flag()
         self._failed: str | None = None
         self._stopped = Flag()
-        self.heard_at = time.monotonic()
-        """When the writer last said something; `time.monotonic`."""
         self._thread = threading.Thread(target=self._run, name="minutebook-writer", daemon=True)
         _living.add(self)
 
@@ -192,8 +192,7 @@ class WriterProcess:
         # A writer that was killed in the middle of a line has said nothing by it.
         with contextlib.suppress(OSError, ValueError), control.makefile("rb") as lines:
             for line in lines:
-                self.heard_at = time.monotonic()
-                message = json.loads(line)
+                message = _parsed(line)
                 if "trouble" in message and not self._opened.is_set():
                     self._failed = message["trouble"]
                     self._opened.set()
@@ -201,3 +200,13 @@ class WriterProcess:
                     self._hear(message)
                 except Exception:
                     logger.exception("what the writer's process said could not be taken")
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    message: dict[str, Any]
+    try:
+        message = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        # The path in a message may hold what is not Unicode.
+        message = json.loads(line)
+    return message
