@@ -14,8 +14,8 @@ from minutebook.domain.errors import MinutebookError
 
 logger = logging.getLogger("minutebook.audit")
 
-INTERVAL_S: Final = 1.0
-"""How often the files are looked at."""
+INTERVAL_S: Final = 0.5
+"""How often the files are looked at: what happens after a commit is seen by the second look."""
 
 WAL_BYTES_WARNED: Final = 4 * WAL_BYTES_MAX
 """From this size on, the write-ahead log is worth a warning."""
@@ -43,7 +43,10 @@ class Watched(Protocol):
 
 
 class Watch(Looker):
-    """Looks at the ledger's files every second, on a thread of its own.
+    """Looks at the ledger's files twice a second, on a thread of its own.
+
+    Who commits looks at the ledger itself, each time: it is looked at here only where nothing was
+    committed since the last look. Whoever tells would have to wait for a look in vain.
 
     Args:
         ledger: the one that is written; only looked at.
@@ -69,12 +72,15 @@ class Watch(Looker):
         self._vitals = vitals
         self._wal = ledger.path.with_name(ledger.path.name + "-wal")
         self._warned = False
+        self._committed = -1
         self._pause, self._next_pause = 0, 1
 
     def look(self) -> None:
         """Look at the files once."""
         try:
-            self._vitals.note_files(self._ledger.look() or self._look_at_journal())
+            committed, self._committed = self._committed, self._vitals.committed
+            astray = self._ledger.look() if self._committed == committed else None
+            self._vitals.note_files(astray or self._look_at_journal())
             self._look_at_log()
         except Exception:
             logger.exception("ledger %s: its files could not be looked at", self._ledger.path)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from minutebook.actors import AuditSystem
+from minutebook.actors.health import Vitals
+from minutebook.actors.watch import Watch
 from minutebook.domain.errors import AuditUnavailable, LedgerAstray, UncommittedEvents
 from tests.contract.trail import WAIT_S, Counted, check_trail, counted, entries_of, wait_until
 
@@ -99,3 +101,26 @@ def test_a_removed_log_is_mended_while_nothing_is_told(
         assert counted(entries_of(copy)) == [("x", 0)]
         assert not is_degraded(system)
     check_trail(entries_of(path))
+
+
+def test_a_ledger_that_is_written_is_not_looked_at_twice(tmp_path: Path) -> None:
+    """Who commits looks itself; an idle one is looked at each time."""
+    looks: list[int] = []
+
+    class Looked:
+        path = tmp_path / "audit.db"
+
+        def look(self) -> str | None:
+            looks.append(vitals.committed)
+            return None
+
+        def close(self) -> None: ...
+
+        def shorten_log(self) -> None: ...
+
+    vitals = Vitals("audit.db", "0" * 32)
+    watch = Watch(Looked(), Looked, lambda: True, vitals)
+    for committed in (1, 2, 2, 2, 9, 9):
+        vitals.committed = committed
+        watch.look()
+    assert looks == [2, 2, 9]
