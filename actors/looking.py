@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from minutebook.actors.ledger.flag import Flag
+from minutebook.actors.unhurried import be_unhurried
 
 
 class Looker:
@@ -35,5 +36,6 @@ class Looker:
         raise NotImplementedError
 
     def _run(self) -> None:
+        be_unhurried()
         while not self._stopped.wait(self._interval_s):
             self.look()
