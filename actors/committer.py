@@ -9,6 +9,7 @@ from typing import Final
 from minutebook.actors.health import Vitals
 from minutebook.actors.inbox import uncommitted
 from minutebook.actors.ledger.port import Ledger
+from minutebook.actors.ledger.steps import GiveWay
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import Receipt, Record
 from minutebook.domain.errors import (
@@ -49,12 +50,15 @@ class Committer:
         self._encoder = encoder
         self._vitals = vitals
 
-    def commit(self, bodies: list[bytes], *, journaled: int) -> Sequence[Receipt | MinutebookError]:
+    def commit(
+        self, bodies: list[bytes], *, journaled: int, give_way: GiveWay | None = None
+    ) -> Sequence[Receipt | MinutebookError]:
         """Commit a batch, and note how that ended.
 
         Args:
             bodies: stored bytes.
             journaled: how many of them are in the journal, too.
+            give_way: see `minutebook.actors.ledger.port.Ledger.append`.
 
         Returns:
             For each body its receipt, or what became of it instead.
@@ -62,7 +66,7 @@ class Committer:
         if not bodies:
             return []
         self._vitals.note_batch(len(bodies), journaled=journaled)
-        outcomes = self.append(bodies)
+        outcomes = self.append(bodies, give_way=give_way)
         receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
         lost = sum(isinstance(outcome, UncommittedEvents) for outcome in outcomes)
         self._vitals.note_outcomes(
@@ -70,10 +74,12 @@ class Committer:
         )
         return outcomes
 
-    def append(self, bodies: list[bytes], *, tries: int = 2) -> Sequence[Receipt | MinutebookError]:
+    def append(
+        self, bodies: list[bytes], *, tries: int = 2, give_way: GiveWay | None = None
+    ) -> Sequence[Receipt | MinutebookError]:
         """Commit a batch; as `commit`, and notes nothing but trouble."""
         try:
-            return self._with_retries(lambda: self._ledger.append(bodies))
+            return self._with_retries(lambda: self._ledger.append(bodies, give_way))
         except _GivenUp:
             return [uncommitted(self._vitals.ledger, 1) for _ in bodies]
         # BaseException: a panic in one of the libraries written in Rust is none of Exception,

@@ -16,6 +16,7 @@ from typing import Any, Final
 from pykka import ThreadingActor
 
 from minutebook.actors.health import Vitals
+from minutebook.actors.inbox import WAKE as LOOK
 from minutebook.actors.inbox import AuditInbox, Barrier, Batch, resolve, uncommitted
 from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.journal import Journal
@@ -77,6 +78,9 @@ class RelayActor(ThreadingActor):
         self._vitals = vitals
         self._source = source
         self._journal = journal
+        inbox: Any = self.actor_inbox
+        self._inbox: AuditInbox = inbox
+        journal.hurry = lambda: inbox.put(LOOK)
         self._opened = time.monotonic()
         self._answering = threading.Lock()
         self._barriers: deque[tuple[int, Reply[None]]] = deque()
@@ -100,14 +104,19 @@ class RelayActor(ThreadingActor):
             resolve(self._started, None)
 
     def on_receive(self, message: Any) -> None:
-        """Journal what is buffered, remember who waits, and wake the writer."""
+        """Journal what is buffered, remember who waits, and wake the writer if somebody does."""
         assert isinstance(message, Batch), message
+        awaited = self._inbox.forget_hurry() or not message.items
         for item in message.items:
             if isinstance(item, AuditEvent):
                 self._vitals.uncommitted += not self._put(self._head(item))
             elif isinstance(item, Barrier):
+                awaited = True
                 self._wait_for(self._journal.next_seq, item.reply)
-        self._writer.send(WAKE)
+        if awaited or self._journal.waiting:
+            # First: what the writer says after it was woken must stay.
+            self._journal.waiting = False
+            self._writer.send(WAKE)
 
     def on_stop(self) -> None:
         """Journal the end, have all of it committed, and end the writer."""

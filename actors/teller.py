@@ -65,6 +65,7 @@ class Teller:
         self._encoder = encoder
         self._delivery = delivery
         self._backlog_max = backlog_max
+        self._hurry_from = (backlog_max + 1) // 2
         self._block_timeout_s = block_timeout_s
         self._revive: Callable[[], None] | None = None
         self.connect(inbox, journal)
@@ -75,7 +76,7 @@ class Teller:
         self._journal = journal
         self._refused = 0
         self._append = self._deliver_head if journal is None else journal.append
-        self._put = inbox.put if HAS_GIL else inbox.deliver
+        self._put = inbox.put_aside if HAS_GIL else inbox.deliver
         self._waiting_count = inbox.size
         self._plans: dict[type[AuditEvent], _Plan] = {}
         # Last: whoever sees this may use the others.
@@ -150,7 +151,7 @@ class Teller:
             if self._append(self._encoder.encode_head(event)):
                 self._inbox.put(WAKE)
         elif chosen == "buffered":
-            if self._waiting_count() >= self._backlog_max:
+            if self._waiting_count() >= self._hurry_from:
                 self._wait_for_room()
             # In one expression: see `Inbox.closed`.
             self._put(event) if not self._inbox.closed else self._inbox.deliver(event)
@@ -257,6 +258,7 @@ class Teller:
         self._inbox.deliver(item)
 
     def _wait_for_room(self) -> None:
+        self._inbox.hurry()
         deadline = time.monotonic() + self._block_timeout_s
         while len(self._inbox) >= self._backlog_max:
             if time.monotonic() >= deadline:

@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from minutebook.actors.committer import Committer
 from minutebook.actors.health import Vitals
-from minutebook.actors.inbox import NAP_S, NAPS
+from minutebook.actors.inbox import PAUSE_S, PAUSES
 from minutebook.actors.key_file import load_or_create_key
 from minutebook.actors.ledger.flag import Flag
 from minutebook.actors.ledger.following import Follower
 from minutebook.actors.ledger.signing import Signing, new_signing
 from minutebook.actors.ledger.sqlite import SqliteLedger
+from minutebook.actors.unhurried import be_unhurried
 from minutebook.actors.writer_reports import Reports
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import Receipt, leaf_hash, leaf_input
@@ -93,6 +94,7 @@ class Writer:
 
     def run(self) -> int:
         """Commit until the host ends or says so; returns the exit code."""
+        be_unhurried()
         for work in (self._listen, self._beat):
             threading.Thread(target=work, daemon=True).start()
         try:
@@ -123,7 +125,7 @@ class Writer:
         return signing
 
     def _commit_all(self, committer: Committer) -> None:
-        naps = 0
+        idle = 0
         while not self._vitals.give_up.is_set():
             # Looked at before the journal: what was told before is there by then.
             awaited = self._woken.is_set()
@@ -139,20 +141,21 @@ class Writer:
                 if self._vitals.give_up.is_set():
                     break
                 self._reports.keep(_summary(first, bodies[0], outcomes), len(bodies))
-                naps = 0
+                idle = 0
             elif ending:
                 break
+            else:
+                idle += 1
             self._reports.say_kept(at_once=awaited)
-            if not bodies:
-                naps += 1
-                self._rest(naps)
+            if len(bodies) < self._batch_max and not ending:
+                self._rest(idle)
         self._reports.say_kept(at_once=True)
 
-    def _rest(self, naps: int) -> None:
-        """Nap, as long as more is likely to come; else sleep until the host wakes us."""
-        if naps == NAPS:
+    def _rest(self, idle: int) -> None:
+        """Pause, as long as more is likely to come; else sleep until the host wakes us."""
+        if idle == PAUSES:
             self._reports.say({"sleeping": self._follower.seq})
-        self._woken.wait(NAP_S if naps < NAPS else None)
+        self._woken.wait(PAUSE_S if idle < PAUSES else None)
 
     def _listen(self) -> None:
         while True:

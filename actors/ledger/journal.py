@@ -98,7 +98,9 @@ class Journal:
         size = max(SEGMENT_BYTES, 4 * event_bytes_max)
         self._limit = self._segment_limit = size - len(END)
         self._record_bytes_max = self._segment_limit - RECORDS_FROM - _HEADER_SIZE
-        self._backlog_max = self._full_at = backlog_max
+        self._backlog_max = backlog_max
+        self._hurry_from = (backlog_max + 1) // 2
+        self._full_at = self._hurry_from
         self._overflow = overflow
         self._block_timeout_s = block_timeout_s
         # For whoever makes room. Reentrant: a signal handler may, in the middle of its thread.
@@ -128,6 +130,8 @@ class Journal:
         """All before this number was taken."""
         self.committed_seq = 0
         """All before this number is in the ledger."""
+        self.hurry: Callable[[], None] = _nobody
+        """Called when room becomes scarce, by who needs it: have the rest taken at once."""
         self._append = self.appender(b"")
         if not HAS_GIL:
             self.append_asked = _locked(  # type: ignore[method-assign]
@@ -192,6 +196,7 @@ class Journal:
         with self._lock:
             if self._write(draft, crc, asked):
                 return
+        self.hurry()
         wait_s = self._block_timeout_s if self._overflow == "block" else 0.0
         deadline = time.monotonic() + wait_s
         room = Flag()
@@ -240,7 +245,7 @@ class Journal:
                     return False
             elif self._closed is not None:
                 raise AuditClosed(self._closed)
-            elif seq >= self._full_at:
+            elif seq >= self._full_at and not self._has_room(seq):
                 return False
             end = position + _HEADER_SIZE + size
             if end > self._segment_limit:
@@ -262,6 +267,15 @@ class Journal:
             # fmt: off
             if self._state is state: mapped[place] = record; self._state = written; return True  # noqa: E701, E702
             # fmt: on
+
+    def _has_room(self, seq: int) -> bool:
+        """Tell whether the backlog has room for a number, the one in the middle of it or later."""
+        full_at = self.committed_seq + self._backlog_max
+        if seq >= full_at:
+            return False
+        self._full_at = full_at
+        self.hurry()
+        return True
 
     def _begin_following(self, state: _State) -> bool:
         if self._chain.is_full:
@@ -289,6 +303,8 @@ class Journal:
         if not won:
             # Meanwhile an event was told that was short enough for what was left of the last.
             chain.give_back(following)
+        elif chain.is_half_full:
+            self.hurry()
 
     def _put_off(self, draft: bytes, crc: int, asked: _Asked | None) -> None:
         """Take an event of a signal handler that came while its thread was making a segment.
@@ -403,14 +419,20 @@ class Journal:
 
     # -- the one thread that takes --------------------------------------------
 
-    def has_untaken(self) -> bool:
-        """Tell whether there is something to take."""
-        return self._state[2] > self.taken_seq
+    @property
+    def untaken(self) -> int:
+        """How many events there are to take."""
+        return self._state[2] - self.taken_seq
 
-    def take(self, count: int) -> tuple[list[bytes], dict[int, Any]]:
+    def take(
+        self, count: int, give_way: GiveWay | None = None
+    ) -> tuple[list[bytes], dict[int, Any]]:
         """Return the next bodies, at most so many, in order, and the replies by place.
 
         They are fewer when they have more than `TAKEN_BYTES_MAX`.
+
+        Args:
+            give_way: called between steps, see `minutebook.actors.ledger.steps`.
         """
         first = self.taken_seq
         until = min(first + count, self._state[2])
@@ -418,10 +440,7 @@ class Journal:
         size, seq = 0, first
         while seq < until and size < TAKEN_BYTES_MAX:
             following = min(seq + _TAKEN_AT_ONCE, until)
-            bodies += [
-                with_producer(finish(self._cursor.read()), self.producer, number)
-                for number in range(seq, following)
-            ]
+            bodies += in_steps(self._body, range(seq, following), give_way)
             size += sum(map(len, bodies[seq - first :]))
             seq = following
         self.taken_seq = seq
@@ -433,6 +452,9 @@ class Journal:
             for place in range(count)
             if first + place in self._replies
         }
+
+    def _body(self, seq: int) -> bytes:
+        return with_producer(finish(self._cursor.read()), self.producer, seq)
 
     def release(self) -> None:
         """Forget what was taken: it is committed. Its segments are used again."""
@@ -457,7 +479,7 @@ class Journal:
 
     def _release(self, until: Segment | None) -> None:
         self.committed_seq = self.taken_seq
-        self._full_at = self.committed_seq + self._backlog_max
+        self._full_at = self.committed_seq + self._hurry_from
         self._chain.shorten(self.committed_seq, until)
         # Not waited for: a signal handler may hold it while it waits for this very release.
         if self._late and self._lock.acquire(blocking=False):
@@ -497,6 +519,10 @@ def _locked(lock: threading.RLock, method: Callable[..., Any]) -> Callable[..., 
             return method(*arguments)
 
     return call
+
+
+def _nobody() -> None:
+    """Nobody takes."""
 
 
 def _too_large(size: int, size_max: int) -> JournalError:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from minutebook.actors.ledger.clock import now_microseconds
 from minutebook.actors.ledger.duplicates import Known, settle
+from minutebook.actors.ledger.steps import GiveWay, in_steps
 from minutebook.domain.encoding import Encoder
 from minutebook.domain.entry import Entry, Receipt, Record, leaf_hash, leaf_input
 from minutebook.domain.errors import DuplicateEvent, LedgerCorrupt, LedgerError
@@ -36,9 +37,11 @@ class MemoryLedger:
         self._lock = threading.Lock()
         self._closed = False
 
-    def append(self, bodies: Sequence[bytes]) -> list[Receipt | DuplicateEvent]:
+    def append(
+        self, bodies: Sequence[bytes], give_way: GiveWay | None = None
+    ) -> list[Receipt | DuplicateEvent]:
         """Append a batch; see `minutebook.actors.ledger.port.Ledger.append`."""
-        records = [Record.of(body) for body in bodies]
+        records = in_steps(Record.of, bodies, give_way)
         with self._lock:
             if self._closed:
                 msg = "this memory ledger is closed; make a new one."

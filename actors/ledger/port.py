@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from minutebook.actors.ledger.steps import GiveWay
 from minutebook.domain.entry import Receipt
 from minutebook.domain.errors import DuplicateEvent
 
@@ -15,7 +16,9 @@ class Ledger(Protocol):
     One suite of contract tests runs on every implementation (tests/contract).
     """
 
-    def append(self, bodies: Sequence[bytes]) -> list[Receipt | DuplicateEvent]:
+    def append(
+        self, bodies: Sequence[bytes], give_way: GiveWay | None = None
+    ) -> list[Receipt | DuplicateEvent]:
         """Commit a batch as one transaction: all of it, in order, or none.
 
         Returns only when the batch is durable. Entries get consecutive indexes.
@@ -28,6 +31,7 @@ class Ledger(Protocol):
 
         Args:
             bodies: stored bytes, as `minutebook.domain.encoding.with_producer` returns them.
+            give_way: called now and then, by who keeps no other process waiting meanwhile.
 
         Returns:
             For each body its receipt, or why it was not entered.

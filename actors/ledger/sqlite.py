@@ -27,6 +27,7 @@ from minutebook.actors.ledger.opening import (
 )
 from minutebook.actors.ledger.place import Place, check_belongs, noted_id
 from minutebook.actors.ledger.sqlite_errors import translated
+from minutebook.actors.ledger.steps import GiveWay, in_steps
 from minutebook.actors.ledger.transactions import transaction
 from minutebook.actors.ledger.tree import grow, read_head
 from minutebook.actors.ledger.turns import Turns
@@ -52,6 +53,10 @@ BUSY_TIMEOUT_S: Final = 5.0
 
 ROWS_A_STATEMENT: Final = 256
 """Most rows of one INSERT: APSW does not keep statements of over 16 KiB prepared."""
+
+ROWS_A_STEP: Final = 2
+"""The same, where way is given: SQLite takes up to 50 us a row when caches are cold. It does not
+need the interpreter for that, but whoever wakes beside it may have to wait for the processor."""
 
 
 class SqliteLedger:
@@ -119,14 +124,16 @@ class SqliteLedger:
             self._guarded.close()
             raise
 
-    def append(self, bodies: Sequence[bytes]) -> list[Receipt | DuplicateEvent]:
+    def append(
+        self, bodies: Sequence[bytes], give_way: GiveWay | None = None
+    ) -> list[Receipt | DuplicateEvent]:
         """Commit a batch; see `minutebook.actors.ledger.port.Ledger.append`."""
-        records = [Record.of(body) for body in bodies]
+        records = in_steps(Record.of, bodies, give_way)
         try:
             # The turn first: who waits for it keeps no fork waiting.
             with self._turns, self._in_place():
                 try:
-                    outcomes = self._append_new(records)
+                    outcomes = self._append_new(records, give_way)
                 except apsw.ConstraintError:
                     outcomes = self._append_settled(records)
                 self._log.shorten(self._connection)
@@ -324,9 +331,11 @@ class SqliteLedger:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection = self._guarded.renew()
 
-    def _append_new(self, records: Sequence[Record]) -> list[Receipt | DuplicateEvent]:
+    def _append_new(
+        self, records: Sequence[Record], give_way: GiveWay | None
+    ) -> list[Receipt | DuplicateEvent]:
         with transaction(self._connection):
-            entries = self._insert(records)
+            entries = self._insert(records, give_way)
         return list(self._receipts(entries))
 
     def _append_settled(self, records: Sequence[Record]) -> list[Receipt | DuplicateEvent]:
@@ -340,19 +349,25 @@ class SqliteLedger:
         self._last = receipts[-1] if receipts else self._last
         return receipts
 
-    def _insert(self, records: Sequence[Record]) -> list[Entry]:
+    def _insert(self, records: Sequence[Record], give_way: GiveWay | None = None) -> list[Entry]:
         execute = self._connection.execute
         first, tree = read_head(self._connection, self.path)
         self._check_still_there(first)
         recorded_at = self._clock()
-        entries = [record.row(index, recorded_at) for index, record in enumerate(records, first)]
-        start = 0
-        while start < len(entries):
+        entries: list[Entry] = []
+        rows_max = ROWS_A_STATEMENT if give_way is None else ROWS_A_STEP
+        while left := len(records) - len(entries):
             # Powers of two: a handful of statements serves every size of batch.
-            size = min(ROWS_A_STATEMENT, 1 << ((len(entries) - start).bit_length() - 1))
-            rows = entries[start : start + size]
+            size = min(rows_max, 1 << (left.bit_length() - 1))
+            begin = len(entries)
+            rows = [
+                record.row(index, recorded_at)
+                for index, record in enumerate(records[begin : begin + size], first + begin)
+            ]
             execute(_insert_statement(size), tuple(chain.from_iterable(rows)))
-            start += size
+            entries += rows
+            if give_way is not None:
+                give_way()
         if entries:
             grow(self._connection, first, tree, [entry.leaf_hash for entry in entries])
         return entries

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,37 @@ def test_large_events_that_wait_become_several_transactions(tmp_path: Path, writ
     assert [entry.payload["value"][0] for entry in entries] == list(range(80))
     assert len({entry.recorded_at for entry in entries}) > 1
     check_trail(entries_of(path))
+
+
+@pytest.mark.parametrize("delivery", ["journaled", "buffered"])
+@pytest.mark.parametrize("writer", ["thread", "process"])
+def test_what_is_told_one_by_one_shares_commits(tmp_path: Path, writer: Any, delivery: Any) -> None:
+    """Nobody waits for it: a commit costs the host the same for one as for many."""
+    path = tmp_path / "audit.db"
+    with AuditSystem.open(path, writer=writer) as system:
+        system.flush(timeout=WAIT_S)
+        for number in range(300):
+            system.audit.tell(Counted(who="x", number=number), delivery)
+            time.sleep(0.001)
+    entries = [entry for entry in entries_of(path) if entry.type == Counted.type]
+    assert [entry.payload["number"] for entry in entries] == list(range(300))
+    assert len({entry.recorded_at for entry in entries}) < 100
+
+
+@pytest.mark.parametrize("overflow", ["block", "reject"])
+@pytest.mark.parametrize("writer", ["thread", "process"])
+def test_a_small_backlog_is_taken_before_it_is_full(
+    tmp_path: Path, writer: Any, overflow: Any
+) -> None:
+    """Who commits does not pause while callers are about to be refused."""
+    path = tmp_path / "audit.db"
+    with AuditSystem.open(path, writer=writer, overflow=overflow, backlog_max=40) as system:
+        system.flush(timeout=WAIT_S)
+        for number in range(600):
+            system.audit.tell(Counted(who="x", number=number))
+            time.sleep(0.0005 if number % 10 else 0.01)
+        assert system.health().refused == 0
+    assert [number for _, number in counted(entries_of(path))] == list(range(600))
 
 
 def test_tell_all_keeps_the_order_of_each_class(tmp_path: Path) -> None:

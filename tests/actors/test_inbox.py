@@ -1,6 +1,7 @@
 """The inboxes by themselves: order, batches, closing, and what nobody can take back."""
 
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from pykka import ActorRegistry, ThreadingActor
 
 from minutebook.actors.inbox import (
+    PAUSES,
     AuditInbox,
     Barrier,
     Batch,
@@ -20,7 +22,7 @@ from minutebook.actors.inbox import (
 from minutebook.actors.reply import Reply
 from minutebook.domain.errors import AuditClosed, UncommittedEvents
 from minutebook.domain.event import AuditEvent
-from tests.contract.trail import WAIT_S
+from tests.contract.trail import WAIT_S, wait_until
 
 
 class Seen(AuditEvent, type="inbox_test.seen"):
@@ -182,3 +184,104 @@ def test_a_future_that_somebody_set_already_is_left_alone() -> None:
     resolve(future, "ours")
     resolve(future, uncommitted("audit.db", 1))
     assert future.get(timeout=0) == "theirs"
+
+
+# -- pausing ------------------------------------------------------------------
+
+
+class Untaken:
+    """As much of a journal as an inbox looks at."""
+
+    def __init__(self, untaken: int = 0) -> None:
+        self.untaken = untaken
+        self.waiting = False
+
+
+class Pauses:
+    """A flag that counts how often it was waited for, and is set by nobody else."""
+
+    def __init__(self, inbox: AuditInbox) -> None:
+        self._flag = inbox._hurried
+        self.count = 0
+        self.cut_short = 0
+
+    def wait(self, timeout: float) -> bool:
+        self.count += 1
+        self.cut_short += self._flag.is_set()
+        return self._flag.is_set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._flag, name)
+
+
+def pausing(untaken: int = 0, batch_max: int = 8) -> tuple[AuditInbox, Untaken, Pauses]:
+    inbox: Any = AuditInbox(batch_max)
+    journal, pauses = Untaken(untaken), Pauses(inbox)
+    inbox.journal, inbox._hurried = journal, pauses
+    return inbox, journal, pauses
+
+
+@pytest.mark.parametrize("untaken", [1, 7])
+def test_the_actor_pauses_before_a_batch_that_is_not_full(untaken: int) -> None:
+    """Once, though there is something: more is likely to come."""
+    inbox, _, pauses = pausing(untaken)
+    assert inbox.get() == Delivery(Batch([]))
+    assert (pauses.count, pauses.cut_short) == (1, 0)
+    assert not inbox.is_hurried
+
+
+@pytest.mark.parametrize("untaken", [8, 9])
+def test_a_full_batch_is_taken_at_once(untaken: int) -> None:
+    inbox, _, pauses = pausing(untaken)
+    assert inbox.get() == Delivery(Batch([]))
+    assert pauses.count == 0
+
+
+def test_a_full_batch_of_buffered_events_is_taken_at_once_too() -> None:
+    inbox, _, pauses = pausing()
+    for _ in range(8):
+        inbox.put_aside(FIRST)
+    assert inbox.get() == Delivery(Batch([FIRST] * 8))
+    assert pauses.count == 0
+
+
+def test_what_is_put_aside_cuts_no_pause_short() -> None:
+    """Nobody waits for it."""
+    inbox, _, pauses = pausing()
+    inbox.put_aside(FIRST)
+    assert inbox.get() == Delivery(Batch([FIRST]))
+    assert (pauses.count, pauses.cut_short, inbox.is_hurried) == (1, 0, False)
+
+
+def test_whoever_waits_cuts_the_pause_short() -> None:
+    """An ask, a flush, the stop, and a backlog that is half full."""
+    ways: list[Callable[[AuditInbox], None]] = [
+        lambda inbox: inbox.deliver(Told(b"{", Reply())),
+        lambda inbox: inbox.deliver(Barrier(Reply())),
+        lambda inbox: inbox.put(Delivery("stop")),
+        lambda inbox: inbox.hurry(),
+    ]
+    for hurry in ways:
+        inbox, _, pauses = pausing(untaken=1)
+        hurry(inbox)
+        inbox.get()
+        assert (pauses.count, pauses.cut_short, inbox.is_hurried) == (1, 1, True)
+        # A stop comes by itself, behind the batch.
+        while not inbox.empty():
+            inbox.get()
+        inbox.get()
+        assert (pauses.count, pauses.cut_short, inbox.is_hurried) == (2, 1, False)
+
+
+def test_after_many_pauses_in_vain_the_actor_sleeps_until_it_is_woken() -> None:
+    """Whoever tells is asked to wake it, from then on."""
+    inbox, journal, pauses = pausing()
+    got: list[Any] = []
+    thread = threading.Thread(target=lambda: got.append(inbox.get()))
+    thread.start()
+    wait_until(lambda: journal.waiting)
+    assert (pauses.count, got) == (PAUSES, [])
+    inbox.put_aside(FIRST)
+    thread.join(WAIT_S)
+    assert got == [Delivery(Batch([FIRST]))]
+    assert not journal.waiting

@@ -42,6 +42,20 @@ def test_the_stored_bytes_are_what_was_appended(subject: "Subject") -> None:
     assert [entry.body for entry in subject.entries()] == bodies
 
 
+@pytest.mark.parametrize("size", [1, 2, 7, 64])
+def test_way_may_be_given_meanwhile_and_changes_nothing(subject: "Subject", size: int) -> None:
+    """At least once an event; a batch is one transaction all the same."""
+    given: list[int] = []
+    bodies = many(subject.encoder, size)
+    receipts = subject.ledger.append(bodies, lambda: given.append(len(given)))
+    entries = subject.entries()
+    check_trail(entries)
+    assert receipts == [receipt_of(entry) for entry in entries]
+    assert [entry.body for entry in entries] == bodies
+    assert len({entry.recorded_at for entry in entries}) == 1
+    assert len(given) >= size
+
+
 def test_an_empty_batch_enters_nothing(subject: "Subject") -> None:
     assert subject.ledger.append([]) == []
     assert subject.entries() == []

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from minutebook.actors.ledger.port import Ledger
 from minutebook.actors.ledger.reader import LedgerReader
+from minutebook.actors.ledger.steps import GiveWay
 from minutebook.actors.settings import Settings
 from minutebook.actors.system import AuditSystem
 from minutebook.domain.encoding import Encoder, with_producer
@@ -116,15 +117,17 @@ class FaultyLedger:
         self.entered = threading.Event()
         """Set by each call."""
 
-    def append(self, bodies: Sequence[bytes]) -> list[Receipt | DuplicateEvent]:
+    def append(
+        self, bodies: Sequence[bytes], give_way: GiveWay | None = None
+    ) -> list[Receipt | DuplicateEvent]:
         self.sizes.append(len(bodies))
         self.entered.set()
         self.gate.wait()
         fault = next(self._faults, None) or self._verdict(bodies)
         if fault is None:
-            return self._ledger.append(bodies)
+            return self._ledger.append(bodies, give_way)
         if fault.persisted:
-            self._ledger.append(bodies)
+            self._ledger.append(bodies, give_way)
         raise fault.error
 
     def next_index(self) -> int:

@@ -73,7 +73,7 @@ def head_of(size: int, mark: bytes = b"x") -> bytes:
 
 def take_all(journal: Journal) -> list[bytes]:
     bodies: list[bytes] = []
-    while journal.has_untaken():
+    while journal.untaken:
         bodies += journal.take(7)[0]
     return bodies
 
@@ -123,7 +123,7 @@ def test_large_events_are_taken_a_few_at_a_time(new_journal: MakeJournal) -> Non
         journal.append(head)
     taken: list[bytes] = []
     takes = 0
-    while journal.has_untaken():
+    while journal.untaken:
         bodies, _ = journal.take(4096)
         assert sum(map(len, bodies)) < 2 * TAKEN_BYTES_MAX
         taken += bodies
@@ -168,7 +168,7 @@ def test_threads_share_numbers_without_a_hole(new_journal: MakeJournal, threads:
             journal.append(b'{"who":%d,"number":%d,"note":"%b"' % (who, number, b"n" * 600))
 
     def take() -> None:
-        while not done.is_set() or journal.has_untaken():
+        while not done.is_set() or journal.untaken:
             taken.extend(journal.take(64)[0])
             journal.release()
             journal.prepare()
@@ -230,8 +230,8 @@ class Interrupted(Journal):
         super().__init__(*arguments, **settings)
         make = self._chain._spares._make
 
-        def interrupted(*, populate: bool) -> Segment:
-            made = make(populate=populate)
+        def interrupted() -> Segment:
+            made = make()
             if self.handlers:
                 self.handlers.pop()()
             return made
@@ -469,6 +469,39 @@ def test_a_full_backlog_is_refused_at_once(new_journal: MakeJournal) -> None:
     with pytest.raises(AuditBacklogFull):
         journal.append(b"{")
     assert seqs_of(take_all(journal)) == [2, 3, 4]
+
+
+def test_who_takes_is_hurried_once_when_half_of_the_backlog_is_reached(
+    new_journal: MakeJournal,
+) -> None:
+    """And again after a release; else it might look too late, and callers would be refused."""
+    journal = new_journal(backlog_max=10, overflow="reject")
+    hurried: list[int] = []
+    journal.hurry = lambda: hurried.append(journal.next_seq)
+    for _ in range(10):
+        journal.append(b"{")
+    assert hurried == [5]
+    with pytest.raises(AuditBacklogFull):
+        journal.append(b"{")
+    assert hurried == [5, 10]
+    journal.take(6)
+    journal.release()
+    for _ in range(6):
+        journal.append(b"{")
+    assert hurried == [5, 10, 11]
+    with pytest.raises(AuditBacklogFull):
+        journal.append_asked(b"{", "reply")
+    assert (journal.next_seq, hurried) == (16, [5, 10, 11, 16])
+
+
+def test_who_takes_is_hurried_when_half_of_the_bytes_are_used(new_journal: MakeJournal) -> None:
+    """With each segment that is begun from there on."""
+    journal = new_journal(backlog_bytes_max=6 * SEGMENT_BYTES, overflow="reject")
+    hurried: list[int] = []
+    journal.hurry = lambda: hurried.append(journal._chain.begun)
+    for _ in range(6):
+        journal.append(head_of(ROOM))
+    assert hurried == [3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("bytes_max", [0, 3 * SEGMENT_BYTES])
@@ -795,7 +828,7 @@ def test_file_numbers_never_come_twice(directory: Path) -> None:
 
     def run() -> None:
         for _ in range(50):
-            segment = spares._make(populate=False)
+            segment = spares._make()
             made.append(segment.path)
             segment.remove()
 

@@ -89,7 +89,7 @@ def test_no_number_is_given_twice(tmp_path: Path) -> None:
         thread.join(WAIT_S)
     assert journal.next_seq == threads * each
     bodies: list[bytes] = []
-    while journal.has_untaken():
+    while journal.untaken:
         bodies += journal.take(threads * each)[0]
     found = [
         tuple(map(int, re.findall(rb'"(?:who|number|producer_seq)":(\d+)', body)))
