@@ -277,7 +277,9 @@ class PlanMachine(RuleBasedStateMachine):
     @rule(plan_id=plans)
     def cancel(self, plan_id: str) -> None:
         model = self.models[plan_id]
-        self.ask(not model.ended, lambda: self.system.plans.cancel(plan_id, reason="r"))
+        # A second cancel is answered with the first one's result.
+        legal = not model.ended or model.phase is Phase.CANCELLED
+        self.ask(legal, lambda: self.system.plans.cancel(plan_id, reason="r"))
         if not model.ended:
             model.end(Phase.CANCELLED)
 
