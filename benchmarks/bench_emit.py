@@ -23,7 +23,7 @@ from benchmarks.table import print_conditions, print_table
 
 Results = dict[str, Any]
 
-SECONDS = {"warm_up_s": 0.3, "closed_s": 0.7, "paced_s": 1.5}
+SECONDS = {"warm_up_s": 0.3, "closed_s": 0.7, "paced_s": 3.0}
 """At most so long for each part of a round."""
 QUICK_SECONDS = {"warm_up_s": 0.05, "closed_s": 0.15, "paced_s": 0.3}
 CALLS = 10_000

@@ -125,7 +125,9 @@ class Segment:
 
     def remove(self) -> None:
         """Delete the file."""
-        self.map.close()
+        # While another thread has its pages brought, it stays mapped for as long as that takes.
+        with contextlib.suppress(BufferError):
+            self.map.close()
         self.path.unlink(missing_ok=True)
 
 

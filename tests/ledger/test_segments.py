@@ -278,3 +278,12 @@ def test_where_nothing_allocates_the_zeros_are_written(
     made = Segment(tmp_path / "a", 1 << 20)
     assert made.path.read_bytes() == bytes(1 << 20)
     made.remove()
+
+
+def test_a_file_that_somebody_is_just_working_on_can_be_deleted(segment: Segment) -> None:
+    """It is unmapped when they are done with it."""
+    used = memoryview(segment.map)
+    segment.remove()
+    assert not segment.path.exists()
+    used[RECORDS_FROM] = 1
+    used.release()

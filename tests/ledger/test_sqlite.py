@@ -249,3 +249,14 @@ def test_text_of_every_kind_comes_back(tmp_path: Path, encoder: Encoder) -> None
 
 def test_the_library_is_past_the_wal_reset_corruption() -> None:
     assert tuple(map(int, apsw.sqlite_lib_version().split("."))) > (3, 51, 2)
+
+
+def test_way_is_given_within_the_transaction_too(path: Path, encoder: Encoder) -> None:
+    """After each two rows: what SQLite does for a row takes longer than all that Python does."""
+    ledger = SqliteLedger(path, encoder)
+    connection = connection_of(ledger)
+    inside: list[bool] = []
+    ledger.append(many(encoder, 20, first=3), lambda: inside.append(connection.in_transaction))
+    assert inside == [False] * 20 + [True] * 10
+    ledger.close()
+    check_trail(entries_of(path))
