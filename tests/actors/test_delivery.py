@@ -14,10 +14,22 @@ import apsw
 import pytest
 
 from minutebook.actors import AuditSystem
+from minutebook.actors.inbox import AuditInbox
+from minutebook.actors.teller import Teller
+from minutebook.actors.writer import WAKE
+from minutebook.actors.writer_process import WriterProcess
 from minutebook.domain import AuditEvent, EventDefinitionError, InvalidEvent, UncommittedEvents
 from minutebook.domain.encoding import with_producer
 from minutebook.domain.errors import AuditBacklogFull, AuditUnavailable
-from tests.contract.trail import WAIT_S, Counted, check_trail, counted, entries_of, wait_until
+from tests.contract.trail import (
+    WAIT_S,
+    Counted,
+    check_trail,
+    counted,
+    entries_of,
+    new_encoder,
+    wait_until,
+)
 
 
 class Important(AuditEvent, type="delivery_test.important", delivery="committed"):
@@ -80,20 +92,42 @@ def test_what_is_told_one_by_one_shares_commits(tmp_path: Path, writer: Any, del
     assert len({entry.recorded_at for entry in entries}) < 100
 
 
-@pytest.mark.parametrize("overflow", ["block", "reject"])
-@pytest.mark.parametrize("writer", ["thread", "process"])
-def test_a_small_backlog_is_taken_before_it_is_full(
-    tmp_path: Path, writer: Any, overflow: Any
+def test_a_backlog_that_is_half_full_hurries_who_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who commits does not pause while callers are about to be refused."""
-    path = tmp_path / "audit.db"
-    with AuditSystem.open(path, writer=writer, overflow=overflow, backlog_max=40) as system:
+    """Wherever it lives: else callers would be refused while it pauses."""
+    with AuditSystem.open(tmp_path / "one.db") as system:
+        assert system._journal is not None
+        assert system._journal.hurry == system._inbox.hurry
+
+    sent: list[bytes] = []
+    send = WriterProcess.send
+
+    def noting(self: WriterProcess, command: bytes) -> None:
+        sent.append(command)
+        send(self, command)
+
+    monkeypatch.setattr(WriterProcess, "send", noting)
+    with AuditSystem.open(tmp_path / "other.db", writer="process") as system:
         system.flush(timeout=WAIT_S)
-        for number in range(600):
-            system.audit.tell(Counted(who="x", number=number))
-            time.sleep(0.0005 if number % 10 else 0.01)
-        assert system.health().refused == 0
-    assert [number for _, number in counted(entries_of(path))] == list(range(600))
+        sent.clear()
+        assert system._journal is not None
+        system._journal.hurry()
+        wait_until(lambda: sent == [WAKE])
+
+
+def test_buffered_events_hurry_who_commits_from_half_of_the_backlog_on() -> None:
+    inbox, encoder = AuditInbox(), new_encoder()
+    teller = Teller(inbox, encoder, backlog_max=10, block_timeout_s=0.0)
+    for number in range(5):
+        teller.tell(Counted(who="x", number=number), "buffered")
+    assert not inbox.is_hurried
+    for number in range(5, 10):
+        teller.tell(Counted(who="x", number=number), "buffered")
+        assert inbox.is_hurried
+    with pytest.raises(AuditBacklogFull):
+        teller.tell(Counted(who="x", number=10), "buffered")
+    assert len(inbox) == 10
 
 
 def test_tell_all_keeps_the_order_of_each_class(tmp_path: Path) -> None:
