@@ -11,7 +11,6 @@ from orjson import OPT_UTC_Z, dumps
 from pykka import Future, Timeout
 
 from minutebook.actors.inbox import WAKE, AuditInbox, Barrier, Told
-from minutebook.actors.ledger.gil import HAS_GIL
 from minutebook.actors.reply import Reply
 from minutebook.domain.encoding import BACKSLASH, Encoder
 from minutebook.domain.entry import Receipt
@@ -76,7 +75,6 @@ class Teller:
         self._journal = journal
         self._refused = 0
         self._append = self._deliver_head if journal is None else journal.append
-        self._put = inbox.put_aside if HAS_GIL else inbox.deliver
         self._waiting_count = inbox.size
         self._plans: dict[type[AuditEvent], _Plan] = {}
         # Last: whoever sees this may use the others.
@@ -119,15 +117,17 @@ class Teller:
         """
         # Every call of a function counts here, and so `flatten` is written out.
         try:
-            chosen, append, floats, subclasses, part, field_count, bytes_max = self._plans[
-                type(event)
-            ]
+            plan = self._plans[type(event)]
         except KeyError:
             self._tell_first(event, delivery)
             return
-        if delivery is not None:
-            chosen = delivery
-        if chosen == "journaled":
+        chosen = plan[0] if delivery is None else delivery
+        if chosen == "buffered":
+            if self._waiting_count() >= self._hurry_from:
+                self._wait_for_room()
+            self._inbox.put_aside(event)
+        elif chosen == "journaled":
+            _, append, floats, subclasses, part, field_count, bytes_max = plan
             fields = event.__dict__
             if len(fields) == field_count:
                 try:
@@ -150,11 +150,6 @@ class Teller:
                         return
             if self._append(self._encoder.encode_head(event)):
                 self._inbox.put(WAKE)
-        elif chosen == "buffered":
-            if self._waiting_count() >= self._hurry_from:
-                self._wait_for_room()
-            # In one expression: see `Inbox.closed`.
-            self._put(event) if not self._inbox.closed else self._inbox.deliver(event)
         elif chosen == "committed":
             self.ask(event).get()
         else:
