@@ -126,11 +126,12 @@ class Writer:
 
     def _commit_all(self, committer: Committer) -> None:
         idle = 0
+        awaited = False
         while not self._vitals.give_up.is_set():
             # Looked at before the journal: what was told before is there by then.
-            awaited = self._woken.is_set()
-            if awaited:
+            if self._woken.is_set():
                 self._woken.clear()
+                awaited = True
             ending = self._ending
             first = self._follower.seq
             bodies = self._follower.read(self._batch_max)
@@ -147,7 +148,9 @@ class Writer:
             else:
                 idle += 1
             self._reports.say_kept(at_once=awaited)
-            if len(bodies) < self._batch_max and not ending:
+            if self._follower.at_end and not ending:
+                # Whoever woke us may have waited for the last of many batches.
+                awaited = False
                 self._rest(idle)
         self._reports.say_kept(at_once=True)
 

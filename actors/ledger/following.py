@@ -37,6 +37,8 @@ class Follower:
         self._at = RECORDS_FROM
         self.seq = seq
         """Number of the next record."""
+        self.at_end = False
+        """Whether the last `read` has read all that there was."""
 
     def read(self, count: int) -> list[bytes]:
         """Return the stored bytes of what was told since, at most so many, in order.
@@ -48,13 +50,16 @@ class Follower:
         """
         bodies: list[bytes] = []
         size = 0
+        self.at_end = False
         while len(bodies) < count and size < TAKEN_BYTES_MAX:
             if self._map is None and not self._find():
+                self.at_end = True
                 break
             assert self._map is not None
             draft = record_at(self._map, self._at, self.seq)
             if draft is None:
                 if not self._go_on():
+                    self.at_end = True
                     break
                 continue
             bodies.append(with_producer(finish(draft), self._producer, self.seq))

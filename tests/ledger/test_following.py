@@ -37,9 +37,9 @@ def test_what_is_appended_is_read_once_and_in_order(journal: Journal, directory:
     for number in range(5):
         journal.append(head_of(number))
     expected = [with_producer(head_of(number), PRODUCER, number) for number in range(5)]
-    assert follower.read(2) == expected[:2]
-    assert follower.read(10) == expected[2:]
-    assert (follower.read(10), follower.seq) == ([], 5)
+    assert (follower.read(2), follower.at_end) == (expected[:2], False)
+    assert (follower.read(10), follower.at_end) == (expected[2:], True)
+    assert (follower.read(10), follower.seq, follower.at_end) == ([], 5, True)
     follower.close()
 
 
