@@ -19,8 +19,9 @@ from minutebook.domain.trail_events import AuditCheckpointed
 
 logger = logging.getLogger("minutebook.audit")
 
-INTERVAL_S: Final = 1.0
-"""How often the checkpoints are looked at, while anything is committed."""
+INTERVAL_S: Final = 5.0
+"""How often the checkpoints are looked at, while anything is committed: whoever tells meanwhile
+waits for up to a millisecond, and what is told of a checkpoint is in the ledger already."""
 
 INTERVAL_S_MIN: Final = 0.05
 """How often at most, where checkpoints are to be signed still more often."""
@@ -154,4 +155,5 @@ class Checkpointer(Looker):
 
 
 def _interval(checkpoint_interval_s: float) -> float:
-    return max(INTERVAL_S_MIN, min(INTERVAL_S, checkpoint_interval_s or INTERVAL_S))
+    often_enough = checkpoint_interval_s / 4 if checkpoint_interval_s else INTERVAL_S
+    return max(INTERVAL_S_MIN, min(INTERVAL_S, often_enough))
