@@ -20,8 +20,8 @@ from benchmarks.workload import bound
 Task = dict[str, Any]
 
 WARM_UP_CALLS = 2000
-TIMELINE_BUCKET = 10
-"""Calls of the open loop that make one point of the time line: 5 ms."""
+TIMELINE_BUCKET = 20
+"""Calls of the open loop that make one point of the time line: 10 ms."""
 
 
 def describe(peer: Peer) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def latency(peer: Peer, task: Task) -> Task:
 
 
 def timeline(sample: loops.Sample) -> Task:
-    """Return the worst of each ten calls of the open loop, in microseconds."""
+    """Return the worst of each few calls of the open loop, in microseconds."""
     taken = sample.taken_ns
     return {
         "begun_at_us": sample.begun_at_us,

@@ -57,7 +57,7 @@ def test_a_goal_names_the_peer_that_is_faster() -> None:
     found = verdicts(RESULTS)
     (ratio,) = [one for one in found if "1.8 times building" in one.goal]
     assert ratio.holds
-    assert ratio.measured == "1.70; of the best rounds 1.20"
+    assert ratio.measured == "1.20 of the best rounds; 1.70 of the medians"
     (rivals,) = [one for one in found if "journaled, open" in one.goal]
     assert rivals.holds is False
     assert "structlog" in rivals.measured
