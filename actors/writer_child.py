@@ -13,13 +13,10 @@ import sys
 def main() -> int:
     """Commit what the process at the other end of the socket journals, until it ends."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    commands = control.makefile("rb", buffering=0)
-    line = b""
-    while not line.endswith(b"\n"):
-        more = commands.read(65536)
-        if not more:
-            return 1  # the host died first
-        line += more
+    # Unbuffered, which reads byte by byte: commands may be behind the line already.
+    line = control.makefile("rb", buffering=0).readline()
+    if not line.endswith(b"\n"):
+        return 1  # the host died first
     description = json.loads(line)
     sys.path[:] = description["sys_path"]
 

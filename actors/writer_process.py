@@ -172,17 +172,18 @@ class WriterProcess:
             return -1
         finally:
             theirs.close()
-        with self._sending:
-            self._control = ours
-        if self._stopped.is_set():
-            # Who stops us has waited for the one before.
-            self._process.kill()
         description = self._describe() | {
             "host_pid": os.getpid(),
             "sys_path": [os.path.abspath(entry) for entry in sys.path],
         }
-        with contextlib.suppress(OSError):
-            ours.sendall(json.dumps(description).encode() + b"\n")
+        with self._sending:
+            # Before anybody else can send something.
+            with contextlib.suppress(OSError):
+                ours.sendall(json.dumps(description).encode() + b"\n")
+            self._control = ours
+        if self._stopped.is_set():
+            # Who stops us has waited for the one before.
+            self._process.kill()
         self._listen(ours)
         with self._sending:
             self._close()

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,8 @@ from typing import Any
 import apsw
 import pytest
 
-from minutebook.actors import AuditSystem
+from minutebook.actors import AuditSystem, writer_process
+from minutebook.actors.writer import WAKE
 from minutebook.domain import AuditEvent, bind
 from minutebook.domain.errors import (
     AuditClosed,
@@ -309,3 +311,34 @@ def test_a_forked_child_does_not_keep_the_writer_of_a_dead_host(path: Path) -> N
         writer = int(lines.readline())
     os.waitpid(host, 0)
     wait_until(partial(has_ended, writer))
+
+
+class Hasty:
+    """A socket that says something more with each line, before anybody can have read it."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+
+    def sendall(self, data: bytes) -> None:
+        self._real.sendall(data + WAKE if data.endswith(b"\n") else data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def test_a_writer_that_is_woken_before_it_has_started_starts(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it is to know and a command may come in one piece."""
+    pair = socket.socketpair
+
+    def hasty() -> tuple[Hasty, socket.socket]:
+        ours, theirs = pair()
+        return Hasty(ours), theirs
+
+    monkeypatch.setattr(socket, "socketpair", hasty)
+    monkeypatch.setattr(writer_process, "START_TIMEOUT_S", 15.0)
+    with AuditSystem.open(path, writer="process") as system:
+        monkeypatch.undo()
+        system.audit.ask(Counted(who="x", number=0)).get(timeout=WAIT_S)
+    assert counted(entries_of(path)) == [("x", 0)]
