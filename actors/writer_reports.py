@@ -9,8 +9,11 @@ import threading
 import time
 from typing import Any, Final
 
-KEPT_S: Final = 0.1
-"""How long a commit that nobody is known to wait for may stay unsaid."""
+KEPT_S: Final = 0.05
+"""How often commits that nobody is known to wait for are said at most.
+
+What is unsaid when the writer is killed, its successor finds in the ledger, event by event.
+"""
 
 
 class Reports:
@@ -30,7 +33,7 @@ class Reports:
         self._sending = threading.Lock()
         self._kept: list[dict[str, Any]] = []
         self._kept_events = 0
-        self._due = 0.0
+        self._said_at = -KEPT_S
 
     def say(self, message: dict[str, Any]) -> None:
         """Say something, behind all that is kept."""
@@ -38,14 +41,12 @@ class Reports:
             self._send(message)
 
     def keep(self, message: dict[str, Any], events: int) -> None:
-        """Say how a batch was committed, soon.
+        """Say how a batch was committed, with the next `say_kept` that is due.
 
         Args:
             events: how many events are in it.
         """
         with self._sending:
-            if not self._kept:
-                self._due = time.monotonic() + KEPT_S
             if self._kept and "last" in self._kept[-1] and "last" in message:
                 message = _joined(self._kept.pop(), message)
             self._kept.append(message)
@@ -56,13 +57,15 @@ class Reports:
     def say_kept(self, *, at_once: bool) -> None:
         """Say what is kept, if it is due."""
         with self._sending:
-            if self._kept and (at_once or time.monotonic() >= self._due):
+            if self._kept and (at_once or time.monotonic() >= self._said_at + KEPT_S):
                 self._send()
 
     def _send(self, *messages: dict[str, Any]) -> None:
         lines = b"".join(
             json.dumps(message).encode() + b"\n" for message in (*self._kept, *messages)
         )
+        if self._kept:
+            self._said_at = time.monotonic()
         self._kept.clear()
         self._kept_events = 0
         with contextlib.suppress(OSError):

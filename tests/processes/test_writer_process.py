@@ -159,7 +159,9 @@ def test_a_writer_that_is_killed_is_replaced_and_nothing_is_lost(
                     system.audit.ask(event).get(timeout=WAIT_S)
                 else:
                     system.audit.tell(event)
-                    time.sleep(0.0002)
+                    # No more than writers can commit that live for a tenth of a second, five
+                    # seconds apart; else who asks has to wait for longer and longer.
+                    time.sleep(0.005)
                 counts[who] += 1
 
         threads = [threading.Thread(target=tell, args=(who,)) for who in counts]
