@@ -82,6 +82,8 @@ def test_a_plan_is_seized_only_from_a_dead_process_and_with_all_that_it_left(
         bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         host.send_signal(signal.SIGSTOP)
         os.kill(worker["pid"], signal.SIGKILL)
+        # While the host is still there: once it is gone, they may be ended at any moment.
+        assert all(is_running(pid) for pid in pids[1:])
         host.kill()
         host.wait(timeout=WAIT_S)
 
