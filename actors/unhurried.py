@@ -8,6 +8,8 @@ import struct
 import sys
 from typing import Final
 
+from minutebook.actors.ledger.foreign import load_ctypes
+
 _SLICE_NS: Final = 20_000_000
 
 _SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274}
@@ -31,9 +33,8 @@ def be_unhurried() -> None:
     if policy != os.SCHED_OTHER:
         # Somebody has chosen how it is to run.
         return
-    try:
-        import ctypes
-    except ImportError:  # a Python that was built without libffi
+    ctypes = load_ctypes()
+    if ctypes is None:
         return
     nice = os.getpriority(os.PRIO_PROCESS, 0)
     attributes = _ATTRIBUTES.pack(_ATTRIBUTES.size, policy, 0, nice, 0, _SLICE_NS, 0, 0)

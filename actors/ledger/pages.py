@@ -7,10 +7,11 @@ they do.
 
 from __future__ import annotations
 
-import functools
 import mmap
 import sys
-from typing import Any, Final
+from typing import Final
+
+from minutebook.actors.ledger.foreign import load_ctypes
 
 # Linux 5.14: makes pages present and writable, so that who writes to them does not pay for it
 # page by page.
@@ -25,7 +26,7 @@ def populate(mapped: mmap.mmap, start: int, end: int) -> None:
         start: first byte, at the beginning of a page.
         end: behind the last byte.
     """
-    ctypes = _ctypes() if sys.platform == "linux" else None
+    ctypes = load_ctypes() if sys.platform == "linux" else None
     if ctypes is not None:
         madvise = ctypes.CDLL(None).madvise
         madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
@@ -36,19 +37,9 @@ def populate(mapped: mmap.mmap, start: int, end: int) -> None:
 
 def zero(mapped: mmap.mmap, start: int, end: int) -> None:
     """Fill a stretch with zeros."""
-    ctypes = _ctypes()
+    ctypes = load_ctypes()
     if ctypes is None:
         mapped[start:end] = bytes(end - start)
     else:
         first = ctypes.c_char.from_buffer(mapped, start)
         ctypes.memset(ctypes.addressof(first), 0, end - start)
-
-
-@functools.cache
-def _ctypes() -> Any:
-    # Not before it is needed: importing it takes longer than telling a thousand events.
-    try:
-        import ctypes
-    except ImportError:  # a Python that was built without libffi
-        return None
-    return ctypes

@@ -31,7 +31,8 @@ class Ledger(Protocol):
 
         Args:
             bodies: stored bytes, as `minutebook.domain.encoding.with_producer` returns them.
-            give_way: called now and then, by who keeps no other process waiting meanwhile.
+            give_way: called now and then meanwhile, also within the transaction; it may sleep for
+                a moment.
 
         Returns:
             For each body its receipt, or why it was not entered.

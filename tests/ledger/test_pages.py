@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from minutebook.actors.ledger import pages
+from minutebook.actors.ledger.foreign import load_ctypes
 from minutebook.actors.ledger.pages import populate, zero
 
 SIZE = 64 * mmap.PAGESIZE
@@ -23,11 +24,11 @@ def mapped(tmp_path: Path) -> Iterator[mmap.mmap]:
 
 @pytest.fixture(params=[True, False], ids=["ctypes", "no ctypes"])
 def with_ctypes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[bool]:
-    pages._ctypes.cache_clear()
+    load_ctypes.cache_clear()
     if not request.param:
         monkeypatch.setitem(sys.modules, "ctypes", None)
     yield request.param
-    pages._ctypes.cache_clear()
+    load_ctypes.cache_clear()
 
 
 @pytest.mark.usefixtures("with_ctypes")
